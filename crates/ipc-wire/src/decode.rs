@@ -1,0 +1,224 @@
+//! Bytes in, messages out: the stream of a connection, cut anywhere.
+
+use bytes::Bytes;
+
+use crate::{
+    fault::Fault,
+    message::Message,
+    scan::{MAX_DEPTH, Progress, Scanner},
+};
+
+/// From this size on a message that arrived in pieces owns its buffer, so that its payload can be
+/// handed on without another copy; below it, copying costs less than the bookkeeping.
+pub const LARGE_BYTES: usize = 16 * 1024;
+
+/// The least that is appended to an unfinished message at a time. Most messages are finished by
+/// it, and what is appended beyond a message's end has to be read again.
+const APPEND_BYTES: usize = 1024;
+
+/// What one message may cost.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct DecodeLimits {
+    /// The longest message, from its `{` to its `}`; below 4 GiB.
+    pub message_bytes: usize,
+    /// The deepest nesting, the message's own object included; at most 128.
+    pub depth: u32,
+}
+
+impl DecodeLimits {
+    /// 16 MiB, as systemd's varlink: enough for a large document, small enough that a few such
+    /// messages do not fill a machine.
+    pub const DEFAULT_MESSAGE_BYTES: usize = 16 * 1024 * 1024;
+    /// 128 levels, which is what `serde_json` follows.
+    pub const DEFAULT_DEPTH: u32 = MAX_DEPTH;
+}
+
+impl Default for DecodeLimits {
+    fn default() -> Self {
+        Self {
+            message_bytes: Self::DEFAULT_MESSAGE_BYTES,
+            depth: Self::DEFAULT_DEPTH,
+        }
+    }
+}
+
+/// The receiving side of one connection: keeps a message that has not arrived whole.
+///
+/// After a [`Fault`] the decoder must not be used again: what follows a broken message is never
+/// looked at.
+#[derive(Debug)]
+pub struct Decoder {
+    message_bytes: usize,
+    scanner: Scanner,
+    /// The unfinished message, or the finished one that was handed out last.
+    partial: Vec<u8>,
+    /// The large message that was handed out last.
+    large: Bytes,
+    state: State,
+    ended_line: bool,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum State {
+    BetweenMessages,
+    InMessage,
+    HandedOut,
+}
+
+impl Decoder {
+    /// A decoder at the beginning of a stream.
+    #[must_use]
+    pub fn new(limits: DecodeLimits) -> Self {
+        Self {
+            message_bytes: limits.message_bytes.min(u32::MAX as usize - 1),
+            scanner: Scanner::new(limits.depth),
+            partial: Vec::new(),
+            large: Bytes::new(),
+            state: State::BetweenMessages,
+            ended_line: false,
+        }
+    }
+
+    /// Takes the next message from the front of `input`; `None` when `input` is used up.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault`] as soon as the bytes cannot become a message, whatever follows.
+    pub fn decode<'a>(&'a mut self, input: &mut &'a [u8]) -> Result<Option<Message<'a>>, Fault> {
+        if self.state == State::HandedOut {
+            self.release();
+        }
+        if self.state == State::BetweenMessages {
+            self.skip_space(input);
+            let Some(&first) = input.first() else {
+                return Ok(None);
+            };
+            if first != b'{' {
+                return Err(Fault::NotAnObject {
+                    looks_like_http: looks_like_http(input),
+                });
+            }
+            self.scanner.begin();
+            let available = &input[..input.len().min(self.message_bytes + 1)];
+            if let Progress::Complete(end) = self.scanner.scan(available)? {
+                self.check_len(end)?;
+                let (message, rest) = input.split_at(end);
+                *input = rest;
+                return Message::read(message, self.scanner.envelope(), None).map(Some);
+            }
+            self.state = State::InMessage;
+            self.check_len(available.len())?;
+            self.partial.extend_from_slice(input);
+            *input = &[];
+            return Ok(None);
+        }
+        if !self.append(input)? {
+            return Ok(None);
+        }
+        self.state = State::HandedOut;
+        if self.partial.len() < LARGE_BYTES {
+            return Message::read(&self.partial, self.scanner.envelope(), None).map(Some);
+        }
+        self.large = Bytes::from(std::mem::take(&mut self.partial));
+        Message::read(&self.large, self.scanner.envelope(), Some(&self.large)).map(Some)
+    }
+
+    /// Checks that the stream may end here.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::Truncated`] within a message.
+    pub fn finish(&self) -> Result<(), Fault> {
+        if self.state == State::InMessage {
+            Err(Fault::Truncated)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The memory that an unfinished message holds.
+    #[must_use]
+    pub fn buffered_bytes(&self) -> usize {
+        self.partial.capacity()
+    }
+
+    /// Whether a message was ever followed by white space: a seed client sends none.
+    #[must_use]
+    pub const fn has_ended_line(&self) -> bool {
+        self.ended_line
+    }
+
+    /// Forgets the message that was handed out last, and its buffer with it.
+    fn release(&mut self) {
+        self.large = Bytes::new();
+        self.partial = Vec::new();
+        self.state = State::BetweenMessages;
+    }
+
+    fn skip_space(&mut self, input: &mut &[u8]) {
+        let is_space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
+        while let Some((_, rest)) = input.split_first().filter(|(first, _)| is_space(first)) {
+            self.ended_line = true;
+            *input = rest;
+        }
+    }
+
+    /// Moves bytes from `input` to the unfinished message until it is whole; whether it is.
+    fn append(&mut self, input: &mut &[u8]) -> Result<bool, Fault> {
+        while !input.is_empty() {
+            let wanted = self.partial.len().max(APPEND_BYTES);
+            let (piece, rest) = input.split_at(wanted.min(input.len()));
+            self.reserve(piece.len());
+            self.partial.extend_from_slice(piece);
+            let available = self.partial.len().min(self.message_bytes + 1);
+            match self.scanner.scan(&self.partial[..available])? {
+                Progress::NeedsMore => {
+                    self.check_len(available)?;
+                    *input = rest;
+                }
+                Progress::Complete(end) => {
+                    self.check_len(end)?;
+                    let n_excess = self.partial.len() - end;
+                    *input = &input[piece.len() - n_excess..];
+                    self.partial.truncate(end);
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// Grows the buffer by doubling, but never beyond what a message may have.
+    fn reserve(&mut self, additional: usize) {
+        let needed = self.partial.len() + additional;
+        if self.partial.capacity() < needed {
+            let doubled = (self.partial.capacity() * 2).min(self.message_bytes + 1);
+            self.partial
+                .reserve_exact(doubled.max(needed) - self.partial.len());
+        }
+    }
+
+    fn check_len(&self, len: usize) -> Result<(), Fault> {
+        if self.message_bytes < len {
+            return Err(Fault::TooLarge {
+                limit_bytes: self.message_bytes,
+            });
+        }
+        Ok(())
+    }
+}
+
+fn looks_like_http(input: &[u8]) -> bool {
+    const METHODS: [&[u8]; 9] = [
+        b"GET ",
+        b"POST ",
+        b"PUT ",
+        b"HEAD ",
+        b"OPTIONS ",
+        b"DELETE ",
+        b"PATCH ",
+        b"CONNECT ",
+        b"PRI ",
+    ];
+    METHODS.iter().any(|method| input.starts_with(method))
+}

@@ -1,0 +1,198 @@
+//! Messages out: the bytes of each verb, in both dialects.
+
+use crate::message::{
+    Call, Event, Listen, Message, Outcome, Payload, Register, Reply, Success, Wait,
+};
+use crate::{Text, id::RequestId};
+
+/// How a connection is written to (section 3 of the protocol).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Dialect {
+    /// Until hello: no newline, and a space where the length would be a multiple of 4096.
+    Seed,
+    /// After hello: one message a line.
+    Lines,
+}
+
+/// What a seed client reads at a time: it takes a shorter read for the end of a message.
+pub const SEED_READ_BYTES: usize = 4096;
+
+/// Where encoded bytes go. A `Vec<u8>` copies them; a queue may keep a large payload by reference.
+pub trait Sink {
+    /// Appends text of the envelope.
+    fn text(&mut self, text: &[u8]);
+
+    /// Appends a payload that needs no change.
+    fn payload(&mut self, payload: &Payload<'_>);
+}
+
+impl Sink for Vec<u8> {
+    fn text(&mut self, text: &[u8]) {
+        self.extend_from_slice(text);
+    }
+
+    fn payload(&mut self, payload: &Payload<'_>) {
+        self.extend_from_slice(payload.json());
+    }
+}
+
+impl Message<'_> {
+    /// Appends the message to `out` with the end that the dialect asks for.
+    ///
+    /// In [`Dialect::Lines`], line breaks between the tokens of a payload become spaces, so that
+    /// a message is always one line and a payload can never look like a message of its own.
+    /// Otherwise payloads are written verbatim.
+    pub fn encode(&self, out: &mut Vec<u8>, dialect: Dialect) {
+        let start = out.len();
+        self.write(out, dialect);
+        match dialect {
+            Dialect::Lines => out.push(b'\n'),
+            Dialect::Seed if (out.len() - start).is_multiple_of(SEED_READ_BYTES) => out.push(b' '),
+            Dialect::Seed => {}
+        }
+    }
+
+    /// Writes the message without an end.
+    pub fn write(&self, out: &mut impl Sink, dialect: Dialect) {
+        let mut object = Writer {
+            out,
+            dialect,
+            is_first: true,
+        };
+        match self {
+            Message::Register(message) => object.register(message),
+            Message::Wait(message) => object.wait(message),
+            Message::Call(message) => object.call(message),
+            Message::Listen(message) => object.listen(message),
+            Message::Event(message) => object.event(message),
+            Message::Reply(message) => object.reply(message),
+            Message::Success(message) => object.success(message),
+            Message::Unknown { id } => object.id(id.as_ref()),
+        }
+        object.end();
+    }
+}
+
+/// An object that is being written; every key comes with the punctuation before it.
+struct Writer<'o, S> {
+    out: &'o mut S,
+    dialect: Dialect,
+    is_first: bool,
+}
+
+impl<S: Sink> Writer<'_, S> {
+    fn register(&mut self, message: &Register<'_>) {
+        self.text("reg_object", Some(message.object));
+        self.text("mode", message.mode);
+        self.payload("interface", message.interface.as_ref());
+        self.id(message.id.as_ref());
+    }
+
+    fn wait(&mut self, message: &Wait<'_>) {
+        self.payload("list", Some(&message.objects));
+        self.payload("missing", message.missing.as_ref());
+        self.number("timeout_ms", message.timeout_ms);
+        self.id(message.id.as_ref());
+    }
+
+    fn call(&mut self, message: &Call<'_>) {
+        self.text("object", Some(message.object));
+        self.text("method", Some(message.method));
+        self.payload("param", message.param.as_ref());
+        self.number("timeout_ms", message.timeout_ms);
+        self.payload("headers", message.headers.as_ref());
+        self.flag("stream", message.stream);
+        self.id(message.id.as_ref());
+    }
+
+    fn listen(&mut self, message: &Listen<'_>) {
+        self.text("event_name", Some(message.event));
+        self.text("match", message.matching);
+        self.id(message.id.as_ref());
+    }
+
+    fn event(&mut self, message: &Event<'_>) {
+        self.text("event", Some(message.event));
+        self.payload("result", Some(&message.result));
+        self.flag("retain", message.retain);
+        self.id(message.id.as_ref());
+    }
+
+    fn reply(&mut self, message: &Reply<'_>) {
+        match message.outcome {
+            Outcome::Response(response) => self.payload("response", Some(&response)),
+            Outcome::Error { error, code } => {
+                self.payload("error", Some(&error));
+                self.text("code", code);
+            }
+        }
+        self.flag("more", message.more);
+        self.id(message.id.as_ref());
+    }
+
+    fn success(&mut self, message: &Success) {
+        self.text("success", Some(Text::from_literal(b"\"OK\"")));
+        self.number("delivered", message.delivered);
+        self.id(message.id.as_ref());
+    }
+
+    fn key(&mut self, key: &str) {
+        self.out.text(if self.is_first { b"{\"" } else { b",\"" });
+        self.is_first = false;
+        self.out.text(key.as_bytes());
+        self.out.text(b"\":");
+    }
+
+    fn text(&mut self, key: &str, value: Option<Text<'_>>) {
+        if let Some(value) = value {
+            self.key(key);
+            self.out.text(value.literal());
+        }
+    }
+
+    fn id(&mut self, id: Option<&RequestId>) {
+        if let Some(id) = id {
+            self.key("id");
+            self.out.text(id.as_json());
+        }
+    }
+
+    fn number(&mut self, key: &str, value: Option<u64>) {
+        if let Some(value) = value {
+            self.key(key);
+            self.out.text(itoa::Buffer::new().format(value).as_bytes());
+        }
+    }
+
+    fn flag(&mut self, key: &str, value: bool) {
+        if value {
+            self.key(key);
+            self.out.text(b"true");
+        }
+    }
+
+    fn payload(&mut self, key: &str, value: Option<&Payload<'_>>) {
+        let Some(value) = value else {
+            return;
+        };
+        self.key(key);
+        if self.dialect == Dialect::Seed || value.is_one_line() {
+            self.out.payload(value);
+            return;
+        }
+        for (n, line) in value
+            .json()
+            .split(|byte| matches!(byte, b'\n' | b'\r'))
+            .enumerate()
+        {
+            if 0 < n {
+                self.out.text(b" ");
+            }
+            self.out.text(line);
+        }
+    }
+
+    fn end(&mut self) {
+        self.out.text(if self.is_first { b"{}" } else { b"}" });
+    }
+}

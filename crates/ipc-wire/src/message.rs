@@ -1,0 +1,460 @@
+//! The five messages: one struct per verb, one enum over them.
+//!
+//! The kind of a message is told by its keys, once, here. Names and payloads are slices of what
+//! the sender wrote; nothing is built into a tree.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+
+use crate::{
+    fault::Fault,
+    id::RequestId,
+    scan::{Envelope, Field},
+};
+
+/// A JSON string as it was written, quotes and escapes included.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Text<'a>(&'a [u8]);
+
+impl<'a> Text<'a> {
+    /// Takes the JSON text of a string, quotes included; it must be valid.
+    #[must_use]
+    pub const fn from_literal(literal: &'a [u8]) -> Self {
+        Self(literal)
+    }
+
+    /// The JSON text, quotes included.
+    #[must_use]
+    pub const fn literal(&self) -> &'a [u8] {
+        self.0
+    }
+
+    /// What the string says; `None` when it holds half of a surrogate pair, which JSON's grammar
+    /// allows and Unicode does not.
+    #[must_use]
+    pub fn decode(&self) -> Option<Cow<'a, str>> {
+        let content = self.0.get(1..self.0.len().checked_sub(1)?)?;
+        if memchr::memchr(b'\\', content).is_none() {
+            return std::str::from_utf8(content).ok().map(Cow::Borrowed);
+        }
+        serde_json::from_slice::<String>(self.0)
+            .ok()
+            .map(Cow::Owned)
+    }
+}
+
+/// Any JSON value, passed on as it was written.
+#[derive(Clone, Copy, Debug)]
+pub struct Payload<'a> {
+    json: &'a [u8],
+    owner: Option<&'a Bytes>,
+    may_break_lines: bool,
+}
+
+impl<'a> Payload<'a> {
+    /// Takes one JSON value on one line; it must be valid, as what `serde_json` writes is.
+    #[must_use]
+    pub const fn from_json(json: &'a [u8]) -> Self {
+        Self {
+            json,
+            owner: None,
+            may_break_lines: false,
+        }
+    }
+
+    /// Takes one valid JSON value that lies in `owner`, whose large parts are then shared instead
+    /// of copied.
+    #[must_use]
+    pub fn from_shared(owner: &'a Bytes) -> Self {
+        Self {
+            json: owner,
+            owner: Some(owner),
+            may_break_lines: false,
+        }
+    }
+
+    /// Takes one valid JSON value that may have line breaks between its tokens.
+    #[must_use]
+    pub const fn from_pretty_json(json: &'a [u8]) -> Self {
+        Self {
+            json,
+            owner: None,
+            may_break_lines: true,
+        }
+    }
+
+    /// The JSON text.
+    #[must_use]
+    pub const fn json(&self) -> &'a [u8] {
+        self.json
+    }
+
+    /// Whether the text is on one line. Line breaks can only stand between tokens, for JSON's
+    /// strings hold none.
+    #[must_use]
+    pub fn is_one_line(&self) -> bool {
+        !self.may_break_lines || memchr::memchr2(b'\n', b'\r', self.json).is_none()
+    }
+
+    /// The value in a buffer that can be shared, if it came in one.
+    #[must_use]
+    pub fn shared(&self) -> Option<Bytes> {
+        self.owner.map(|owner| owner.slice_ref(self.json))
+    }
+
+    /// Builds a value from the text.
+    ///
+    /// # Errors
+    ///
+    /// What `serde_json` says when the text is not of that type.
+    pub fn parse<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        serde_json::from_slice(self.json)
+    }
+}
+
+/// One message, of either direction.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Message<'a> {
+    /// `reg_object`: the sender provides an object.
+    Register(Register<'a>),
+    /// `list`: the sender waits for objects, or the server's answer to that.
+    Wait(Wait<'a>),
+    /// `object` and `method`: a call, by a caller or forwarded to a provider.
+    Call(Call<'a>),
+    /// `event_name`: the sender subscribes.
+    Listen(Listen<'a>),
+    /// `event` and `result`: an event, from a publisher or to a listener.
+    Event(Event<'a>),
+    /// `response` or `error`: the end of a call.
+    Reply(Reply<'a>),
+    /// `success`: the server did what was asked.
+    Success(Success),
+    /// A JSON object with no key of a known kind.
+    Unknown {
+        /// Its id, if it has one.
+        id: Option<RequestId>,
+    },
+}
+
+/// `{"reg_object":…}`
+#[derive(Clone, Copy, Debug)]
+pub struct Register<'a> {
+    /// The object's name.
+    pub object: Text<'a>,
+    /// How the name is shared: `exclusive`, `replace`, `queue` or `shared`.
+    pub mode: Option<Text<'a>>,
+    /// A description of the object: a JSON object.
+    pub interface: Option<Payload<'a>>,
+    /// The request's id.
+    pub id: Option<RequestId>,
+}
+
+/// `{"list":[…]}`
+#[derive(Clone, Copy, Debug)]
+pub struct Wait<'a> {
+    /// The names: a JSON array.
+    pub objects: Payload<'a>,
+    /// How long the answer may be held, in milliseconds.
+    pub timeout_ms: Option<u64>,
+    /// In an answer: the names that did not come in time.
+    pub missing: Option<Payload<'a>>,
+    /// The request's id.
+    pub id: Option<RequestId>,
+}
+
+/// `{"object":…,"method":…}`
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// The object's name.
+    pub object: Text<'a>,
+    /// The method's name.
+    pub method: Text<'a>,
+    /// The argument; absent stays absent.
+    pub param: Option<Payload<'a>>,
+    /// How long the caller waits, in milliseconds; to a provider, how long it still does.
+    pub timeout_ms: Option<u64>,
+    /// What rides along, such as `traceparent`: a JSON object.
+    pub headers: Option<Payload<'a>>,
+    /// The caller takes several responses.
+    pub stream: bool,
+    /// The request's id.
+    pub id: Option<RequestId>,
+}
+
+/// `{"event_name":…}`
+#[derive(Clone, Copy, Debug)]
+pub struct Listen<'a> {
+    /// The event's name, or a pattern.
+    pub event: Text<'a>,
+    /// How the name is matched: absent for literally, or `pattern`.
+    pub matching: Option<Text<'a>>,
+    /// The request's id.
+    pub id: Option<RequestId>,
+}
+
+/// `{"event":…,"result":…}`
+#[derive(Clone, Copy, Debug)]
+pub struct Event<'a> {
+    /// The event's name.
+    pub event: Text<'a>,
+    /// What happened.
+    pub result: Payload<'a>,
+    /// The publisher asks to keep the value for later listeners.
+    pub retain: bool,
+    /// The request's id.
+    pub id: Option<RequestId>,
+}
+
+/// `{"response":…}` or `{"error":…}`
+#[derive(Clone, Copy, Debug)]
+pub struct Reply<'a> {
+    /// How the call ended.
+    pub outcome: Outcome<'a>,
+    /// More responses to the same call follow.
+    pub more: bool,
+    /// The id of the call.
+    pub id: Option<RequestId>,
+}
+
+/// How a call ended.
+#[derive(Clone, Copy, Debug)]
+pub enum Outcome<'a> {
+    /// With a response.
+    Response(Payload<'a>),
+    /// With an error.
+    Error {
+        /// The error: a text from the server, any JSON from a provider.
+        error: Payload<'a>,
+        /// The server's code for it.
+        code: Option<Text<'a>>,
+    },
+}
+
+/// `{"success":"OK"}`
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Success {
+    /// How many connections the event was sent to.
+    pub delivered: Option<u64>,
+    /// The request's id.
+    pub id: Option<RequestId>,
+}
+
+impl<'a> Message<'a> {
+    /// Tells the kind of a scanned message and takes it apart.
+    pub(crate) fn read(
+        bytes: &'a [u8],
+        envelope: &Envelope,
+        owner: Option<&'a Bytes>,
+    ) -> Result<Self, Fault> {
+        let fields = Fields {
+            bytes,
+            envelope,
+            owner,
+        };
+        let Some(kind) = fields.kind()? else {
+            return Ok(Message::Unknown { id: fields.id()? });
+        };
+        let id = fields.id()?;
+        Ok(match kind {
+            Kind::Call => Message::Call(Call {
+                object: fields.needed_text(Field::Object, Field::Method)?,
+                method: fields.needed_text(Field::Method, Field::Object)?,
+                param: fields.payload(Field::Param),
+                timeout_ms: fields.number(Field::TimeoutMs)?,
+                headers: fields.object(Field::Headers)?,
+                stream: fields.flag(Field::Stream)?,
+                id,
+            }),
+            Kind::Reply => Message::Reply(Reply {
+                outcome: fields.outcome()?,
+                more: fields.flag(Field::More)?,
+                id,
+            }),
+            Kind::Event => Message::Event(Event {
+                event: fields.needed_text(Field::Event, Field::Result)?,
+                result: fields.needed(Field::Result, Field::Event)?,
+                retain: fields.flag(Field::Retain)?,
+                id,
+            }),
+            Kind::Register => Message::Register(Register {
+                object: fields.needed_text(Field::RegObject, Field::RegObject)?,
+                mode: fields.text(Field::Mode)?,
+                interface: fields.object(Field::Interface)?,
+                id,
+            }),
+            Kind::Wait => Message::Wait(Wait {
+                objects: fields.array(Field::List)?,
+                timeout_ms: fields.number(Field::TimeoutMs)?,
+                missing: fields.payload(Field::Missing),
+                id,
+            }),
+            Kind::Listen => Message::Listen(Listen {
+                event: fields.needed_text(Field::EventName, Field::EventName)?,
+                matching: fields.text(Field::Match)?,
+                id,
+            }),
+            Kind::Success => Message::Success(Success {
+                delivered: fields.number(Field::Delivered)?,
+                id,
+            }),
+        })
+    }
+}
+
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Kind {
+    Call,
+    Reply,
+    Event,
+    Register,
+    Wait,
+    Listen,
+    Success,
+}
+
+/// A scanned message and the typed ways to its values.
+struct Fields<'a, 'e> {
+    bytes: &'a [u8],
+    envelope: &'e Envelope,
+    owner: Option<&'a Bytes>,
+}
+
+impl<'a> Fields<'a, '_> {
+    /// Two keys of different kinds are a fault, and so are `response` beside `error`.
+    fn kind(&self) -> Result<Option<Kind>, Fault> {
+        const KEYS: [(Field, Kind); 10] = [
+            (Field::Object, Kind::Call),
+            (Field::Method, Kind::Call),
+            (Field::Response, Kind::Reply),
+            (Field::Error, Kind::Reply),
+            (Field::Event, Kind::Event),
+            (Field::Result, Kind::Event),
+            (Field::RegObject, Kind::Register),
+            (Field::List, Kind::Wait),
+            (Field::EventName, Kind::Listen),
+            (Field::Success, Kind::Success),
+        ];
+        let mut found: Option<(Field, Kind)> = None;
+        for (key, kind) in KEYS {
+            if !self.envelope.has(key) {
+                continue;
+            }
+            match found {
+                Some((one, known)) if known != kind || kind == Kind::Reply => {
+                    return Err(Fault::TwoKinds {
+                        one: one.key(),
+                        other: key.key(),
+                    });
+                }
+                _ => found = Some((key, kind)),
+            }
+        }
+        Ok(found.map(|(_, kind)| kind))
+    }
+
+    fn value(&self, field: Field) -> Option<&'a [u8]> {
+        self.envelope.value(field, self.bytes)
+    }
+
+    fn payload(&self, field: Field) -> Option<Payload<'a>> {
+        self.value(field).map(|json| Payload {
+            json,
+            owner: self.owner,
+            may_break_lines: self.envelope.has_line_breaks,
+        })
+    }
+
+    fn needed(&self, field: Field, beside: Field) -> Result<Payload<'a>, Fault> {
+        self.payload(field).ok_or(Fault::MissingKey {
+            present: beside.key(),
+            absent: field.key(),
+        })
+    }
+
+    fn text(&self, field: Field) -> Result<Option<Text<'a>>, Fault> {
+        match self.value(field) {
+            None => Ok(None),
+            Some(json) if json[0] == b'"' => Ok(Some(Text(json))),
+            Some(_) => Err(Fault::WrongType {
+                key: field.key(),
+                expected: "a string",
+            }),
+        }
+    }
+
+    fn needed_text(&self, field: Field, beside: Field) -> Result<Text<'a>, Fault> {
+        self.text(field)?.ok_or(Fault::MissingKey {
+            present: beside.key(),
+            absent: field.key(),
+        })
+    }
+
+    fn object(&self, field: Field) -> Result<Option<Payload<'a>>, Fault> {
+        match self.payload(field) {
+            Some(value) if value.json[0] != b'{' => Err(Fault::WrongType {
+                key: field.key(),
+                expected: "an object",
+            }),
+            value => Ok(value),
+        }
+    }
+
+    fn array(&self, field: Field) -> Result<Payload<'a>, Fault> {
+        self.payload(field)
+            .filter(|value| value.json[0] == b'[')
+            .ok_or(Fault::WrongType {
+                key: field.key(),
+                expected: "an array",
+            })
+    }
+
+    fn number(&self, field: Field) -> Result<Option<u64>, Fault> {
+        self.value(field)
+            .map(|json| RequestId::from_json(json).and_then(|number| number.as_u64()))
+            .map(|number| {
+                let expected = "a whole number of at least 0";
+                number.ok_or(Fault::WrongType {
+                    key: field.key(),
+                    expected,
+                })
+            })
+            .transpose()
+    }
+
+    fn flag(&self, field: Field) -> Result<bool, Fault> {
+        match self.value(field) {
+            None | Some(b"false") => Ok(false),
+            Some(b"true") => Ok(true),
+            Some(_) => Err(Fault::WrongType {
+                key: field.key(),
+                expected: "true or false",
+            }),
+        }
+    }
+
+    fn id(&self) -> Result<Option<RequestId>, Fault> {
+        self.value(Field::Id)
+            .map(|json| {
+                let expected = "a string or an integer of at most 64 bytes";
+                RequestId::from_json(json).ok_or(Fault::WrongType {
+                    key: Field::Id.key(),
+                    expected,
+                })
+            })
+            .transpose()
+    }
+
+    fn outcome(&self) -> Result<Outcome<'a>, Fault> {
+        if let Some(response) = self.payload(Field::Response) {
+            return Ok(Outcome::Response(response));
+        }
+        let error = self.needed(Field::Error, Field::Error)?;
+        Ok(Outcome::Error {
+            error,
+            code: self.text(Field::Code)?,
+        })
+    }
+}

@@ -128,9 +128,9 @@ enum Digits {
     Integer,
     Point,
     Fraction,
+    Mark,
+    Sign,
     Exponent,
-    ExponentSign,
-    ExponentDigits,
 }
 
 /// What [`Scanner::scan`] found.
@@ -388,24 +388,22 @@ impl Scanner {
     }
 
     fn number(&mut self, message: &[u8], mut digits: Digits) -> Result<bool, Fault> {
-        use Digits::{
-            Exponent, ExponentDigits, ExponentSign, Fraction, Integer, Minus, Point, Zero,
-        };
+        use Digits::{Exponent, Fraction, Integer, Mark, Minus, Point, Sign, Zero};
         while let Some(&byte) = message.get(self.position) {
             digits = match (digits, byte) {
                 (Minus, b'0') => Zero,
                 (Minus, b'1'..=b'9') | (Integer, b'0'..=b'9') => Integer,
                 (Zero | Integer, b'.') => Point,
                 (Point | Fraction, b'0'..=b'9') => Fraction,
-                (Zero | Integer | Fraction, b'e' | b'E') => Exponent,
-                (Exponent, b'+' | b'-') => ExponentSign,
-                (Exponent | ExponentSign | ExponentDigits, b'0'..=b'9') => ExponentDigits,
+                (Zero | Integer | Fraction, b'e' | b'E') => Mark,
+                (Mark, b'+' | b'-') => Sign,
+                (Mark | Sign | Exponent, b'0'..=b'9') => Exponent,
                 (Zero, b'0'..=b'9') => return Err(self.syntax("a number begins with '0'")),
-                (Zero | Integer | Fraction | ExponentDigits, _) => {
+                (Zero | Integer | Fraction | Exponent, _) => {
                     self.finish_scalar();
                     return Ok(true);
                 }
-                (Minus | Point | Exponent | ExponentSign, _) => {
+                (Minus | Point | Mark | Sign, _) => {
                     return Err(self.syntax("a digit is missing"));
                 }
             };

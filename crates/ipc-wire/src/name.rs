@@ -34,8 +34,26 @@ impl Name {
     ///
     /// [`InvalidName`] says which rule it breaks.
     pub fn new(text: &str) -> Result<Self, InvalidName> {
-        check_name(text)?;
+        Self::check(text)?;
         Ok(Self(text.into()))
+    }
+
+    /// Checks a text without keeping it.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidName`] says which rule it breaks.
+    pub fn check(text: &str) -> Result<(), InvalidName> {
+        if text.is_empty() {
+            return Err(InvalidName::Empty);
+        }
+        if MAX_NAME_BYTES < text.len() {
+            return Err(InvalidName::TooLong);
+        }
+        if text.chars().any(char::is_control) {
+            return Err(InvalidName::ControlCharacter);
+        }
+        Ok(())
     }
 
     /// The name as text.
@@ -43,19 +61,6 @@ impl Name {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-}
-
-pub(crate) fn check_name(text: &str) -> Result<(), InvalidName> {
-    if text.is_empty() {
-        return Err(InvalidName::Empty);
-    }
-    if MAX_NAME_BYTES < text.len() {
-        return Err(InvalidName::TooLong);
-    }
-    if text.chars().any(char::is_control) {
-        return Err(InvalidName::ControlCharacter);
-    }
-    Ok(())
 }
 
 impl Borrow<str> for Name {

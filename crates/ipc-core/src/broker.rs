@@ -1,0 +1,336 @@
+//! The broker: one door in, one way out, and everything that is decided between them.
+//!
+//! [`Broker::handle`] takes what happened and leaves behind what is to be done. The rooms are:
+//! `calling` (calls and their answers), `naming` (objects and those who wait for them),
+//! `publishing` (events), `ipc_object` (the methods of the server itself) and `leaving` (the end
+//! of sessions, and of the server).
+
+mod calling;
+mod ipc_object;
+mod leaving;
+mod naming;
+mod publishing;
+
+use std::time::Instant;
+
+use indexmap::IndexMap;
+use ipc_wire::{Dialect, Fault, Message, Outcome, Payload, Reply, RequestId, Text};
+
+use crate::{
+    calls::{CallId, Calls},
+    deadlines::Deadlines,
+    io::{CloseReason, Input, Output, Peer, SessionId},
+    limits::Limits,
+    outbox::Outbox,
+    refusal::Refusal,
+    registry::Registry,
+    session::{Answer, ReplyTo, Sessions, json},
+    stats::Stats,
+    subscriptions::Subscriptions,
+    waits::{WaitId, Waits},
+};
+
+/// Something that happens when time passes.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Timer {
+    Call(CallId),
+    Wait(WaitId),
+    Stall(SessionId),
+    Drain,
+}
+
+/// The router: takes messages of sessions and queues messages for sessions.
+#[derive(Debug)]
+pub struct Broker {
+    limits: Limits,
+    /// What `hello` tells about the server.
+    server: String,
+    message_bytes: usize,
+    sessions: Sessions,
+    users: IndexMap<u32, usize>,
+    registry: Registry,
+    calls: Calls,
+    waits: Waits,
+    subscriptions: Subscriptions,
+    deadlines: Deadlines<Timer>,
+    stats: Stats,
+    started: Instant,
+    /// When the server must have stopped, once it is stopping.
+    drain_deadline: Option<Instant>,
+    n_fan_outs: u64,
+    /// Where the listeners of an event are gathered.
+    listeners: Vec<SessionId>,
+    /// Where events are encoded that many listen to.
+    scratch: Vec<u8>,
+}
+
+impl Broker {
+    /// A broker without sessions; `server` is its name and version, `message_bytes` the longest
+    /// message that its shell decodes, both as told in `hello`.
+    #[must_use]
+    pub fn new(limits: Limits, server: &str, message_bytes: usize, now: Instant) -> Self {
+        Self {
+            sessions: Sessions::new(limits.outbox_bytes, limits.queued_bytes),
+            limits,
+            server: server.to_owned(),
+            message_bytes,
+            users: IndexMap::new(),
+            registry: Registry::default(),
+            calls: Calls::default(),
+            waits: Waits::default(),
+            subscriptions: Subscriptions::default(),
+            deadlines: Deadlines::new(),
+            stats: Stats::default(),
+            started: now,
+            drain_deadline: None,
+            n_fan_outs: 0,
+            listeners: Vec::new(),
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Takes a new connection.
+    ///
+    /// # Errors
+    ///
+    /// A [`Refusal`] when there are too many, or the server is stopping.
+    pub fn open(&mut self, peer: Peer) -> Result<SessionId, Refusal> {
+        if self.drain_deadline.is_some() {
+            return Err(Refusal::SHUTTING_DOWN);
+        }
+        let too_many = |limit: usize, whose: &str| {
+            let text = format!("{whose} {limit} connections already");
+            Err(Refusal::new(ipc_wire::Code::Busy, text))
+        };
+        if self.limits.connections <= self.sessions.len() {
+            return too_many(self.limits.connections, "the server has");
+        }
+        if let Some(uid) = peer.uid {
+            let n_connections = self.users.entry(uid).or_default();
+            if self.limits.connections_per_user <= *n_connections {
+                return too_many(self.limits.connections_per_user, "this user has");
+            }
+            *n_connections += 1;
+        }
+        self.stats.connections_opened += 1;
+        Ok(self.sessions.open(peer))
+    }
+
+    /// Takes what happened. Afterwards, [`Broker::poll_output`] has to be drained.
+    pub fn handle(&mut self, input: Input<'_>, now: Instant) {
+        match input {
+            Input::Received(session, message) => self.receive(session, message, now),
+            Input::Broken(session, fault) => self.break_off(session, fault),
+            Input::Written(session, n_bytes) => self.written(session, n_bytes, now),
+            Input::Finished(session) => self.finish(session),
+            Input::Closed(session, reason) => self.forget(session, reason),
+        }
+        self.settle();
+    }
+
+    /// Takes that time has passed.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some(timer) = self.deadlines.pop_due(now) {
+            match timer {
+                Timer::Call(call) => self.time_out_call(call),
+                Timer::Wait(wait) => self.time_out_wait(wait),
+                Timer::Stall(session) => self.check_progress(session, now),
+                Timer::Drain => self.end_drain(),
+            }
+        }
+        self.settle();
+    }
+
+    /// When [`Broker::handle_timeout`] has to be called at the latest.
+    pub fn poll_timeout(&mut self) -> Option<Instant> {
+        let (calls, waits, sessions) = (&self.calls, &self.waits, &self.sessions);
+        self.deadlines
+            .next(|timer| is_alive(timer, calls, waits, sessions))
+    }
+
+    /// The next thing to do, until there is none.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.sessions.poll_output()
+    }
+
+    /// What is queued for a session; also for one that has ended, until it is closed.
+    #[must_use]
+    pub fn outbox(&self, session: SessionId) -> Option<&Outbox> {
+        self.sessions.any(session).map(|session| &session.outbox)
+    }
+
+    /// How a session is written to.
+    #[must_use]
+    pub fn dialect(&self, session: SessionId) -> Option<Dialect> {
+        self.sessions.any(session).map(|session| session.dialect)
+    }
+
+    /// What was counted since the start.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        Stats {
+            calls_open: self.calls.len() as u64,
+            queued_bytes: self.sessions.queued_bytes() as u64,
+            ..self.stats
+        }
+    }
+
+    /// Checks what must hold between any two inputs.
+    ///
+    /// # Panics
+    ///
+    /// When it does not: that is a bug in this crate.
+    pub fn assert_invariants(&self) {
+        let stats = self.stats();
+        assert_eq!(
+            stats.calls_accepted,
+            stats.calls_answered + stats.calls_open
+        );
+        assert_eq!(
+            stats.events_matched,
+            stats.events_queued + stats.events_dropped
+        );
+        let sessions = || self.sessions.iter();
+        assert_eq!(
+            self.calls.len(),
+            sessions()
+                .map(|session| session.calls_out.len())
+                .sum::<usize>()
+        );
+        assert_eq!(
+            self.calls.len(),
+            sessions()
+                .map(|session| session.calls_in.len())
+                .sum::<usize>()
+        );
+        let n_subscriptions: usize = sessions().map(|session| session.subscriptions.len()).sum();
+        assert_eq!(self.subscriptions.len(), n_subscriptions);
+        let n_claims: usize = sessions().map(|session| session.objects.len()).sum();
+        let objects = self.registry.sorted();
+        let n_claimed: usize = objects
+            .iter()
+            .map(|(_, object)| object.providers.len() + object.standby.len())
+            .sum();
+        assert_eq!(n_claims, n_claimed);
+        assert!(
+            objects
+                .iter()
+                .all(|(_, object)| !object.providers.is_empty())
+        );
+        for session in sessions() {
+            assert!(session.n_requests() <= self.limits.requests);
+            assert!(session.in_flight.len() <= session.n_requests());
+        }
+    }
+
+    fn receive(&mut self, session: SessionId, message: &Message<'_>, now: Instant) {
+        if self.sessions.get(session).is_none() {
+            return;
+        }
+        self.stats.messages += 1;
+        match message {
+            Message::Call(call) => self.call(session, call, now),
+            Message::Reply(reply) => self.reply(session, reply),
+            Message::Event(event) => self.event(session, event),
+            Message::Register(register) => self.register(session, register),
+            Message::Wait(wait) => self.wait(session, wait, now),
+            Message::Listen(listen) => self.listen(session, listen),
+            Message::Success(success) => self.refuse_unknown(session, success.id),
+            Message::Unknown { id } => self.refuse_unknown(session, *id),
+            _ => self.refuse_unknown(session, None),
+        }
+        self.announce(session);
+    }
+
+    fn refuse_unknown(&mut self, session: SessionId, id: Option<RequestId>) {
+        let text = "the message is of no kind that a server takes; its keys tell the kind: \
+                    reg_object, list, object and method, event_name, event and result, response, \
+                    or error";
+        self.request(session, id, |_, _| {
+            Err(Refusal::new(ipc_wire::Code::Unsupported, text))
+        });
+    }
+
+    /// Handles a request: gives it its place among the answers and declines it when `handle` does.
+    fn request(
+        &mut self,
+        session: SessionId,
+        id: Option<RequestId>,
+        handle: impl FnOnce(&mut Self, ReplyTo) -> Result<(), Refusal>,
+    ) {
+        let to = self.sessions.reply_to(session, id);
+        let is_duplicate = id.is_some_and(|id| {
+            self.sessions
+                .get(session)
+                .is_some_and(|session| session.in_flight.contains_key(&id))
+        });
+        let handled = if is_duplicate {
+            Err(Refusal::DUPLICATE_ID)
+        } else {
+            handle(self, to)
+        };
+        if let Err(refusal) = handled {
+            self.refuse(session, to, &refusal);
+        }
+    }
+
+    fn refuse(&mut self, session: SessionId, to: ReplyTo, refusal: &Refusal) {
+        self.stats.refusals += 1;
+        self.sessions.refuse(session, to, refusal);
+    }
+
+    /// Answers that a request without a result of its own succeeded; without an id, `listen` and
+    /// `event` are answered by nothing, as in the seed.
+    fn acknowledge(&mut self, session: SessionId, to: ReplyTo, delivered: Option<u64>) {
+        match to {
+            ReplyTo::Id(_) => self
+                .sessions
+                .answer(session, to, Answer::Success { delivered }),
+            ReplyTo::Turn(_) => self.sessions.answer_nothing(session, to),
+        }
+    }
+
+    /// The stream of a session broke: it is told why, and closed.
+    fn break_off(&mut self, session: SessionId, fault: &Fault) {
+        if self.sessions.get(session).is_none() {
+            return;
+        }
+        self.stats.faults += 1;
+        let error = json(&fault.to_string());
+        let code = json(fault.code().as_str());
+        let reply = Reply {
+            outcome: Outcome::Error {
+                error: Payload::from_json(&error),
+                code: Some(Text::from_literal(&code)),
+            },
+            more: false,
+            id: None,
+        };
+        self.sessions.send_or_doom(session, &Message::Reply(reply));
+        self.sessions.doom(session, CloseReason::Fault);
+    }
+
+    /// Ends the sessions that have to, which may make others have to.
+    fn settle(&mut self) {
+        while let Some((session, reason)) = self.sessions.next_doomed() {
+            self.end(session, reason);
+        }
+    }
+
+    /// One deadline is not needed any more.
+    fn cancel_deadline(&mut self) {
+        let (calls, waits, sessions) = (&self.calls, &self.waits, &self.sessions);
+        self.deadlines
+            .cancel(|timer| is_alive(timer, calls, waits, sessions));
+    }
+}
+
+/// Whether a deadline still has its reason.
+fn is_alive(timer: Timer, calls: &Calls, waits: &Waits, sessions: &Sessions) -> bool {
+    match timer {
+        Timer::Call(call) => calls.get(call).is_some(),
+        Timer::Wait(wait) => waits.get(wait).is_some(),
+        Timer::Stall(session) => sessions.any(session).is_some(),
+        Timer::Drain => true,
+    }
+}

@@ -1,0 +1,250 @@
+//! Calls: from the caller to a provider, and the answer back. Every call gets one answer.
+
+use std::time::{Duration, Instant};
+
+use ipc_wire::{Call, Code, Dialect, IPC_OBJECT, Message, Name, Outcome, Reply, RequestId};
+
+use super::{Broker, Timer};
+use crate::{
+    calls::{CallId, End, MAX_CALLS, OpenCall},
+    io::SessionId,
+    limits::MAX_TIMEOUT,
+    outbox::Full,
+    refusal::Refusal,
+    session::{Answer, InFlight, ReplyTo},
+};
+
+/// The one code that a provider may use: it says the same whoever says it.
+const METHOD_NOT_FOUND: &[u8] = b"\"method_not_found\"";
+
+impl Broker {
+    pub(super) fn call(&mut self, caller: SessionId, call: &Call<'_>, now: Instant) {
+        self.request(caller, call.id, |broker, to| {
+            let invalid = || Refusal::invalid_name("the object's name is not Unicode");
+            let object = call.object.decode().ok_or_else(invalid)?;
+            if object == IPC_OBJECT {
+                return broker.call_ipc(caller, to, call, now);
+            }
+            broker.forward(caller, to, &object, call, now)
+        });
+    }
+
+    fn forward(
+        &mut self,
+        caller: SessionId,
+        to: ReplyTo,
+        object: &str,
+        call: &Call<'_>,
+        now: Instant,
+    ) -> Result<(), Refusal> {
+        if self.drain_deadline.is_some() {
+            return Err(Refusal::SHUTTING_DOWN);
+        }
+        if call.stream {
+            return Err(Refusal::new(
+                Code::Unsupported,
+                "this server does not stream responses",
+            ));
+        }
+        let Some((index, n_providers)) = self.registry.providers(object) else {
+            Name::check(object).map_err(Refusal::invalid_name)?;
+            return Err(Refusal::OBJECT_NOT_FOUND);
+        };
+        self.check_requests(caller)?;
+        for n in 0..n_providers {
+            let Some(provider) = self.registry.provider(index, n) else {
+                break;
+            };
+            let deadline = deadline(call.timeout_ms, now);
+            let open = OpenCall {
+                caller,
+                reply_to: to,
+                provider,
+                deadline,
+            };
+            if self.send_call(open, call).is_ok() {
+                return Ok(());
+            }
+        }
+        Err(Refusal::PROVIDER_BUSY)
+    }
+
+    /// Whether a session may have one more request in flight.
+    pub(super) fn check_requests(&self, session: SessionId) -> Result<(), Refusal> {
+        let n_requests = self
+            .sessions
+            .get(session)
+            .map_or(0, |session| session.n_requests());
+        if self.limits.requests <= n_requests || MAX_CALLS <= self.calls.len() {
+            let text = format!("{n_requests} requests of this connection are in flight already");
+            return Err(Refusal::new(Code::Busy, text));
+        }
+        Ok(())
+    }
+
+    /// Opens a call and sends it to its provider; nothing is left of it when that is full.
+    fn send_call(&mut self, open: OpenCall, call: &Call<'_>) -> Result<(), Full> {
+        let OpenCall {
+            caller,
+            reply_to,
+            provider,
+            deadline,
+        } = open;
+        let id = self.calls.open(open);
+        let sent = match self.sessions.get(provider).map(|provider| provider.dialect) {
+            Some(Dialect::Lines) => {
+                let id = Some(RequestId::from(id.number()));
+                self.sessions
+                    .send(provider, &Message::Call(Call { id, ..*call }))
+            }
+            Some(Dialect::Seed) => {
+                let call = Call {
+                    id: None,
+                    timeout_ms: None,
+                    ..*call
+                };
+                self.sessions
+                    .queue_for_seed(provider, id, &Message::Call(call))
+            }
+            None => Err(Full),
+        };
+        if let Err(full) = sent {
+            self.calls.remove(id);
+            return Err(full);
+        }
+        self.stats.calls_accepted += 1;
+        if let Some(deadline) = deadline {
+            self.deadlines.push(deadline, Timer::Call(id));
+        }
+        if let Some(session) = self.sessions.get_mut(caller) {
+            self.calls.link(End::Caller, &mut session.calls_out, id);
+            if let ReplyTo::Id(request) = reply_to {
+                session.in_flight.insert(request, InFlight::Call(id));
+            }
+        }
+        if let Some(session) = self.sessions.get_mut(provider) {
+            self.calls.link(End::Provider, &mut session.calls_in, id);
+        }
+        Ok(())
+    }
+
+    /// An answer of a provider: to the call that it names, or in the seed dialect to the one that
+    /// it was sent. Only the session that a call was sent to can answer it.
+    pub(super) fn reply(&mut self, provider: SessionId, reply: &Reply<'_>) {
+        let Some(session) = self.sessions.get_mut(provider) else {
+            return;
+        };
+        if reply.more {
+            // Nobody was promised more than one response.
+            self.stats.replies_dropped += 1;
+            return;
+        }
+        let is_seed = session.dialect == Dialect::Seed;
+        let id = if is_seed {
+            session.seed_provider.serving.take()
+        } else {
+            reply.id.and_then(|id| id.as_u64()).map(CallId::from_number)
+        };
+        let id = id.filter(|&id| {
+            self.calls
+                .get(id)
+                .is_some_and(|call| call.provider == provider)
+        });
+        match id.and_then(|id| self.close_call(id)) {
+            Some(call) => {
+                let outcome = match reply.outcome {
+                    Outcome::Error { error, code } => {
+                        let code = code.filter(|code| code.literal() == METHOD_NOT_FOUND);
+                        Outcome::Error { error, code }
+                    }
+                    response @ Outcome::Response(_) => response,
+                };
+                self.sessions
+                    .answer(call.caller, call.reply_to, Answer::Outcome(outcome));
+            }
+            None => self.stats.replies_dropped += 1,
+        }
+        if is_seed {
+            self.sessions.serve_next(provider);
+        }
+    }
+
+    /// Takes a call out of every table; its answer is the caller's to give.
+    pub(super) fn close_call(&mut self, id: CallId) -> Option<OpenCall> {
+        let call = *self.calls.get(id)?;
+        if let Some(session) = self.sessions.get_mut(call.caller) {
+            self.calls.unlink(End::Caller, &mut session.calls_out, id);
+            if let ReplyTo::Id(request) = call.reply_to {
+                session.in_flight.remove(&request);
+            }
+        }
+        if let Some(session) = self.sessions.get_mut(call.provider) {
+            self.calls.unlink(End::Provider, &mut session.calls_in, id);
+        }
+        self.calls.remove(id);
+        self.stats.calls_answered += 1;
+        if call.deadline.is_some() {
+            self.cancel_deadline();
+        }
+        Some(call)
+    }
+
+    /// Ends a call without its provider, which is told to stop working on it.
+    pub(super) fn abandon_call(&mut self, id: CallId, why: Option<&Refusal>) {
+        let Some(call) = self.close_call(id) else {
+            return;
+        };
+        match self
+            .sessions
+            .get(call.provider)
+            .map(|provider| provider.dialect)
+        {
+            Some(Dialect::Lines) => {
+                let result = serde_json::json!({ "id": id.number() });
+                self.notify(call.provider, "ipc.cancel", &result);
+            }
+            // What it has been sent it will answer; that answer is consumed when it comes.
+            Some(Dialect::Seed) => {
+                self.sessions.unqueue_for_seed(call.provider, id);
+            }
+            None => {}
+        }
+        if let Some(refusal) = why {
+            self.refuse(call.caller, call.reply_to, refusal);
+        }
+    }
+
+    pub(super) fn time_out_call(&mut self, id: CallId) {
+        if self.calls.get(id).is_some() {
+            self.stats.calls_timed_out += 1;
+            self.abandon_call(id, Some(&Refusal::TIMEOUT));
+        }
+    }
+
+    /// Cancels a request of the caller's own; whether it was in flight.
+    pub(super) fn cancel(&mut self, caller: SessionId, request: &RequestId) -> bool {
+        let in_flight = |session: &crate::session::Session| session.in_flight.get(request).copied();
+        match self.sessions.get(caller).and_then(in_flight) {
+            Some(InFlight::Call(call)) => {
+                self.stats.calls_cancelled += 1;
+                self.abandon_call(call, Some(&Refusal::CANCELLED));
+                true
+            }
+            Some(InFlight::Wait(wait)) => {
+                if let Some(wait) = self.close_wait(wait) {
+                    self.refuse(wait.session, wait.reply_to, &Refusal::CANCELLED);
+                }
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+/// When a request's time passes, if it ever does.
+pub(super) fn deadline(timeout_ms: Option<u64>, now: Instant) -> Option<Instant> {
+    let timeout = timeout_ms
+        .map(Duration::from_millis)
+        .filter(|&timeout| timeout < MAX_TIMEOUT)?;
+    now.checked_add(timeout)
+}

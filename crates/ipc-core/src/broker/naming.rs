@@ -1,0 +1,303 @@
+//! Objects: who registers them, who gives them back, who waits for them.
+
+use std::time::Instant;
+
+use ipc_wire::{Code, Dialect, IPC_OBJECT, Name, Payload, Register, Wait};
+use serde_json::json as value;
+
+use super::{Broker, Timer, calling::deadline};
+use crate::{
+    io::SessionId,
+    refusal::Refusal,
+    registry::{Claim, Claimed, Mode, Released},
+    session::{Answer, InFlight, ReplyTo, json},
+    waits::{OpenWait, WaitId},
+};
+
+impl Broker {
+    pub(super) fn register(&mut self, session: SessionId, register: &Register<'_>) {
+        self.request(session, register.id, |broker, to| {
+            let (name, claim) = broker.read_claim(session, register)?;
+            let claimed = broker.registry.claim(name.clone(), claim);
+            let ok = Answer::Success { delivered: None };
+            match claimed {
+                Claimed::Renewed => broker.sessions.answer(session, to, ok),
+                Claimed::StandsBy => {
+                    broker.note_object(session, name);
+                    broker.sessions.answer(session, to, ok);
+                }
+                Claimed::Provides { replaced } => {
+                    broker.note_object(session, name.clone());
+                    broker.sessions.answer(session, to, ok);
+                    if let Some(replaced) = replaced {
+                        broker.forget_object(replaced, &name);
+                        broker.tell_unregistered(&name, replaced, "replaced");
+                    }
+                    broker.tell_registered(&name, session);
+                }
+                Claimed::Taken => {
+                    let holder = broker.registry.get(name.as_str());
+                    let holder = holder.and_then(|object| object.providers.first());
+                    let client = holder.map_or(0, |claim| claim.session.client());
+                    let text = format!("client {client} provides the object {:?}", name.as_str());
+                    return Err(Refusal::new(Code::NameTaken, text));
+                }
+            }
+            Ok(())
+        });
+    }
+
+    fn read_claim(
+        &self,
+        session: SessionId,
+        register: &Register<'_>,
+    ) -> Result<(Name, Claim), Refusal> {
+        if self.drain_deadline.is_some() {
+            return Err(Refusal::SHUTTING_DOWN);
+        }
+        let not_unicode = || Refusal::invalid_name("the object's name is not Unicode");
+        let name = register.object.decode().ok_or_else(not_unicode)?;
+        let name = Name::new(&name).map_err(Refusal::invalid_name)?;
+        if name.as_str() == IPC_OBJECT {
+            return Err(Refusal::new(
+                Code::Denied,
+                "the object \"ipc\" is the server itself",
+            ));
+        }
+        let mode = match register.mode {
+            None => Mode::Exclusive,
+            Some(text) => text
+                .decode()
+                .and_then(|text| Mode::from_text(&text))
+                .ok_or_else(|| {
+                    let text = "\"mode\" is exclusive, replace, queue or shared";
+                    Refusal::new(Code::Unsupported, text)
+                })?,
+        };
+        if let Some(interface) = register.interface
+            && self.limits.interface_bytes < interface.json().len()
+        {
+            let limit = self.limits.interface_bytes;
+            let text = format!("\"interface\" may have {limit} bytes at the most");
+            return Err(Refusal::new(Code::Denied, text));
+        }
+        let objects = self
+            .sessions
+            .get(session)
+            .map_or(&[][..], |session| &session.objects);
+        if self.limits.names <= objects.len() && !objects.contains(&name) {
+            let text = format!("this connection has {} objects already", objects.len());
+            return Err(Refusal::new(Code::Denied, text));
+        }
+        let interface = register.interface.map(|interface| interface.json().into());
+        Ok((
+            name,
+            Claim {
+                session,
+                mode,
+                interface,
+            },
+        ))
+    }
+
+    fn note_object(&mut self, session: SessionId, name: Name) {
+        if let Some(session) = self.sessions.get_mut(session) {
+            session.objects.push(name);
+        }
+    }
+
+    fn forget_object(&mut self, session: SessionId, name: &Name) {
+        if let Some(session) = self.sessions.get_mut(session) {
+            session.objects.retain(|known| known != name);
+        }
+    }
+
+    /// A session gives an object back, or loses it by leaving.
+    pub(super) fn release(
+        &mut self,
+        session: SessionId,
+        name: &str,
+        reason: &str,
+    ) -> Result<(), Refusal> {
+        let released = self.registry.release(name, session);
+        if released == Released::NotOwner {
+            let text = format!("this connection has not registered the object {name:?}");
+            return Err(Refusal::new(Code::NotOwner, text));
+        }
+        if let Some(session) = self.sessions.get_mut(session) {
+            session.objects.retain(|known| known.as_str() != name);
+        }
+        if let (Released::Provided { successor }, Ok(name)) = (released, Name::new(name)) {
+            self.tell_unregistered(&name, session, reason);
+            if let Some(successor) = successor {
+                self.tell_registered(&name, successor);
+            }
+        }
+        Ok(())
+    }
+
+    fn tell_registered(&mut self, name: &Name, session: SessionId) {
+        let result = value!({ "object": name.as_str(), "client": session.client() });
+        self.announce_event("ipc.object.registered", &result);
+        for id in self.waits.naming(name.as_str()) {
+            let Some(wait) = self
+                .waits
+                .get(id)
+                .filter(|wait| self.are_registered(&wait.objects))
+            else {
+                continue;
+            };
+            let list = list(&wait.objects);
+            if let Some(wait) = self.close_wait(id) {
+                let objects = Payload::from_json(&list);
+                let answer = Answer::List {
+                    objects,
+                    missing: None,
+                };
+                self.sessions.answer(wait.session, wait.reply_to, answer);
+            }
+        }
+    }
+
+    fn tell_unregistered(&mut self, name: &Name, session: SessionId, reason: &str) {
+        let client = session.client();
+        let result = value!({ "object": name.as_str(), "client": client, "reason": reason });
+        self.announce_event("ipc.object.unregistered", &result);
+    }
+
+    pub(super) fn wait(&mut self, session: SessionId, wait: &Wait<'_>, now: Instant) {
+        self.request(session, wait.id, |broker, to| {
+            let objects = broker.read_names(wait.objects)?;
+            if broker.are_registered(&objects) {
+                let list = list(&objects);
+                let objects = Payload::from_json(&list);
+                broker.sessions.answer(
+                    session,
+                    to,
+                    Answer::List {
+                        objects,
+                        missing: None,
+                    },
+                );
+                return Ok(());
+            }
+            if broker.drain_deadline.is_some() {
+                return Err(Refusal::SHUTTING_DOWN);
+            }
+            let dialect = broker.sessions.get(session).map(|session| session.dialect);
+            let held_until = match wait.timeout_ms {
+                Some(0) => Some(now),
+                Some(timeout_ms) => deadline(Some(timeout_ms), now),
+                None if dialect == Some(Dialect::Seed) => Some(now + broker.limits.seed_wait),
+                None => Some(now),
+            };
+            let tells_missing = wait.timeout_ms.is_some();
+            if held_until == Some(now) {
+                broker.answer_missing(session, to, &objects, tells_missing);
+                return Ok(());
+            }
+            broker.check_requests(session)?;
+            let reply_to = to;
+            let deadline = held_until;
+            broker.open_wait(OpenWait {
+                session,
+                reply_to,
+                objects,
+                deadline,
+                tells_missing,
+            });
+            Ok(())
+        });
+    }
+
+    fn read_names(&self, list: Payload<'_>) -> Result<Vec<Name>, Refusal> {
+        let names: Vec<String> = list.parse().map_err(|_not_strings| {
+            Refusal::invalid_name("\"list\" is an array of names of objects")
+        })?;
+        if self.limits.wait_names < names.len() {
+            let limit = self.limits.wait_names;
+            let text = format!("\"list\" may name {limit} objects at the most");
+            return Err(Refusal::new(Code::Denied, text));
+        }
+        names
+            .iter()
+            .map(|name| Name::new(name).map_err(Refusal::invalid_name))
+            .collect()
+    }
+
+    fn are_registered(&self, objects: &[Name]) -> bool {
+        objects.iter().all(|name| self.is_registered(name))
+    }
+
+    fn is_registered(&self, name: &Name) -> bool {
+        self.registry.contains(name.as_str()) || name.as_str() == IPC_OBJECT
+    }
+
+    fn open_wait(&mut self, wait: OpenWait) {
+        let OpenWait {
+            session,
+            reply_to,
+            deadline,
+            ..
+        } = wait;
+        let id = self.waits.open(wait);
+        if let Some(deadline) = deadline {
+            self.deadlines.push(deadline, Timer::Wait(id));
+        }
+        if let Some(session) = self.sessions.get_mut(session) {
+            session.waits.push(id);
+            if let ReplyTo::Id(request) = reply_to {
+                session.in_flight.insert(request, InFlight::Wait(id));
+            }
+        }
+    }
+
+    /// Takes a wait out of every table; its answer is the caller's to give.
+    pub(super) fn close_wait(&mut self, id: WaitId) -> Option<OpenWait> {
+        let wait = self.waits.remove(id)?;
+        if let Some(session) = self.sessions.get_mut(wait.session) {
+            session.waits.retain(|&other| other != id);
+            if let ReplyTo::Id(request) = wait.reply_to {
+                session.in_flight.remove(&request);
+            }
+        }
+        if wait.deadline.is_some() {
+            self.cancel_deadline();
+        }
+        Some(wait)
+    }
+
+    pub(super) fn time_out_wait(&mut self, id: WaitId) {
+        if let Some(wait) = self.close_wait(id) {
+            self.answer_missing(
+                wait.session,
+                wait.reply_to,
+                &wait.objects,
+                wait.tells_missing,
+            );
+        }
+    }
+
+    fn answer_missing(
+        &mut self,
+        session: SessionId,
+        to: ReplyTo,
+        objects: &[Name],
+        tells_missing: bool,
+    ) {
+        let missing = objects.iter().filter(|name| !self.is_registered(name));
+        let missing = list(missing);
+        let missing = tells_missing.then_some(Payload::from_json(&missing));
+        let answer = Answer::List {
+            objects: Payload::from_json(b"[]"),
+            missing,
+        };
+        self.sessions.answer(session, to, answer);
+    }
+}
+
+/// Names as a JSON array.
+fn list<'n>(names: impl IntoIterator<Item = &'n Name>) -> Vec<u8> {
+    let names: Vec<_> = names.into_iter().map(Name::as_str).collect();
+    json(&names)
+}

@@ -1,0 +1,297 @@
+//! Events: from a publisher, or the server, to whoever listens at that moment.
+
+use std::borrow::Cow;
+
+use ipc_wire::{
+    Code, Dialect, Event, IPC_EVENT_PREFIX, LARGE_BYTES, Listen, Message, Name, Pattern, Payload,
+    Text,
+};
+use serde_json::Value;
+
+use super::Broker;
+use crate::{
+    io::SessionId,
+    outbox::{Encoded, Full},
+    refusal::Refusal,
+    session::json,
+    subscriptions::{MAX_PATTERN_TOKENS, Subscription},
+};
+
+impl Broker {
+    pub(super) fn listen(&mut self, session: SessionId, listen: &Listen<'_>) {
+        self.request(session, listen.id, |broker, to| {
+            let subscription = read_subscription(&listen.event, listen.matching)?;
+            broker.subscribe(session, subscription)?;
+            broker.acknowledge(session, to, None);
+            Ok(())
+        });
+    }
+
+    fn subscribe(&mut self, session: SessionId, subscription: Subscription) -> Result<(), Refusal> {
+        let limit = self.limits.subscriptions;
+        let Some(state) = self.sessions.get_mut(session) else {
+            return Ok(());
+        };
+        if state.subscriptions.contains(&subscription) {
+            return Ok(());
+        }
+        if limit <= state.subscriptions.len() {
+            let text = format!("this connection listens to {limit} events and patterns already");
+            return Err(Refusal::new(Code::Denied, text));
+        }
+        self.subscriptions.insert(&subscription, session);
+        state.subscriptions.push(subscription);
+        Ok(())
+    }
+
+    /// Ends a subscription; whether there was one.
+    pub(super) fn unsubscribe(&mut self, session: SessionId, subscription: &Subscription) -> bool {
+        let Some(state) = self.sessions.get_mut(session) else {
+            return false;
+        };
+        let n_before = state.subscriptions.len();
+        state.subscriptions.retain(|known| known != subscription);
+        if state.subscriptions.len() == n_before {
+            return false;
+        }
+        self.subscriptions.remove(subscription, session);
+        true
+    }
+
+    pub(super) fn event(&mut self, session: SessionId, event: &Event<'_>) {
+        self.request(session, event.id, |broker, to| {
+            let name = read_name(&event.event)?;
+            Name::check(&name).map_err(Refusal::invalid_name)?;
+            if name.starts_with(IPC_EVENT_PREFIX) {
+                let text = "events under \"ipc.\" are the server's own";
+                return Err(Refusal::new(Code::Denied, text));
+            }
+            if event.retain {
+                return Err(Refusal::new(
+                    Code::Unsupported,
+                    "this server does not retain events",
+                ));
+            }
+            let delivered = broker.publish(&name, event.event, event.result);
+            broker.acknowledge(session, to, Some(delivered));
+            Ok(())
+        });
+    }
+
+    /// Sends an event to everyone who listens, once each; to how many.
+    fn publish(&mut self, name: &str, literal: Text<'_>, result: Payload<'_>) -> u64 {
+        self.stats.events += 1;
+        let mut listeners = std::mem::take(&mut self.listeners);
+        listeners.clear();
+        self.subscriptions
+            .listeners(name, |session| listeners.push(session));
+        let event = Event {
+            event: literal,
+            result,
+            retain: false,
+            id: None,
+        };
+        let mut copies = Copies::new(event, listeners.len(), std::mem::take(&mut self.scratch));
+        self.n_fan_outs += 1;
+        let mut n_delivered = 0;
+        for &listener in &listeners {
+            let Some(session) = self.sessions.get_mut(listener) else {
+                continue;
+            };
+            if session.last_fan_out == self.n_fan_outs {
+                continue;
+            }
+            session.last_fan_out = self.n_fan_outs;
+            self.stats.events_matched += 1;
+            if self.deliver(listener, &mut copies).is_ok() {
+                self.stats.events_queued += 1;
+                n_delivered += 1;
+            } else {
+                self.stats.events_dropped += 1;
+                self.note_lost(listener, name);
+            }
+        }
+        self.scratch = copies.into_buffer();
+        self.listeners = listeners;
+        n_delivered
+    }
+
+    /// Queues an event for a listener, behind the notice of what it missed before.
+    fn deliver(&mut self, listener: SessionId, copies: &mut Copies<'_>) -> Result<(), Full> {
+        self.tell_lost(listener)?;
+        let dialect = self
+            .sessions
+            .get(listener)
+            .map_or(Dialect::Seed, |session| session.dialect);
+        match copies.encoded(dialect) {
+            Some(encoded) => self.sessions.send_encoded(listener, encoded),
+            None => self.sessions.send(listener, &copies.message),
+        }
+    }
+
+    fn note_lost(&mut self, listener: SessionId, name: &str) {
+        let limit = self.limits.lost_names;
+        let Some(session) = self.sessions.get_mut(listener) else {
+            return;
+        };
+        session.n_lost += 1;
+        if session.dialect == Dialect::Seed {
+            return;
+        }
+        let n_names = session.lost.len();
+        let name = if n_names < limit { name } else { ">" };
+        match session
+            .lost
+            .iter_mut()
+            .find(|(known, _)| known.as_str() == name)
+        {
+            Some((_, count)) => *count += 1,
+            None => session
+                .lost
+                .extend(Name::new(name).ok().map(|name| (name, 1))),
+        }
+    }
+
+    /// Tells a listener what it missed, as far as its queue takes it.
+    pub(super) fn tell_lost(&mut self, listener: SessionId) -> Result<(), Full> {
+        while let Some(session) = self.sessions.get_mut(listener)
+            && let Some((name, count)) = session.lost.first()
+        {
+            let result = json(&serde_json::json!({ "event": name.as_str(), "count": count }));
+            self.sessions
+                .send(listener, &event(b"\"ipc.lost\"", &result))?;
+            if let Some(session) = self.sessions.get_mut(listener) {
+                session.lost.remove(0);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends an event of the server's own to everyone who listens.
+    pub(super) fn announce_event(&mut self, name: &str, result: &Value) {
+        let (literal, result) = (json(name), json(result));
+        self.publish(
+            name,
+            Text::from_literal(&literal),
+            Payload::from_json(&result),
+        );
+    }
+
+    /// Sends a notice to one session. Notices are hints: one that does not fit is not sent, and in
+    /// the seed dialect there are none.
+    pub(super) fn notify(&mut self, session: SessionId, name: &str, result: &Value) {
+        if self
+            .sessions
+            .get(session)
+            .is_none_or(|session| session.dialect == Dialect::Seed)
+        {
+            return;
+        }
+        let (literal, result) = (json(name), json(result));
+        if let Err(Full) = self.sessions.send(session, &event(&literal, &result)) {
+            // Whoever does not read will not act on a notice either.
+        }
+    }
+
+    /// Tells listeners of a new client: after its first message, for by then it has said its name.
+    pub(super) fn announce(&mut self, session: SessionId) {
+        let Some(state) = self
+            .sessions
+            .get_mut(session)
+            .filter(|state| !state.is_announced)
+        else {
+            return;
+        };
+        state.is_announced = true;
+        let name = state.name.as_ref().map(Name::as_str);
+        let result = serde_json::json!({ "client": session.client(), "name": name });
+        self.announce_event("ipc.client.connected", &result);
+    }
+}
+
+/// What is to be heard, and how it is matched.
+pub(super) fn read_subscription(
+    event: &Text<'_>,
+    matching: Option<Text<'_>>,
+) -> Result<Subscription, Refusal> {
+    let name = read_name(event)?;
+    let Some(matching) = matching else {
+        return Ok(Subscription::Name(
+            Name::new(&name).map_err(Refusal::invalid_name)?,
+        ));
+    };
+    if matching.decode().as_deref() != Some("pattern") {
+        return Err(Refusal::new(
+            Code::Unsupported,
+            "\"match\" is \"pattern\" or absent",
+        ));
+    }
+    let pattern = Pattern::new(&name).map_err(Refusal::invalid_name)?;
+    if MAX_PATTERN_TOKENS < pattern.tokens().count() {
+        let why = format!("a pattern has at most {MAX_PATTERN_TOKENS} tokens");
+        return Err(Refusal::invalid_name(why));
+    }
+    Ok(Subscription::Pattern(pattern))
+}
+
+fn read_name<'a>(event: &Text<'a>) -> Result<Cow<'a, str>, Refusal> {
+    event
+        .decode()
+        .ok_or_else(|| Refusal::invalid_name("the event's name is not Unicode"))
+}
+
+fn event<'a>(literal: &'a [u8], result: &'a [u8]) -> Message<'a> {
+    Message::Event(Event {
+        event: Text::from_literal(literal),
+        result: Payload::from_json(result),
+        retain: false,
+        id: None,
+    })
+}
+
+/// An event on its way to many: encoded once in each dialect that is needed.
+struct Copies<'m> {
+    message: Message<'m>,
+    is_encoded_once: bool,
+    buffer: Vec<u8>,
+    lines: Option<Encoded>,
+    seed: Option<Encoded>,
+}
+
+impl<'m> Copies<'m> {
+    fn new(event: Event<'m>, n_listeners: usize, buffer: Vec<u8>) -> Self {
+        // A large payload that can be shared as it is needs no encoding, and one copy is cheapest
+        // made in its place.
+        let result = event.result;
+        let is_shared = LARGE_BYTES <= result.json().len() && result.shared().is_some();
+        let is_encoded_once = 1 < n_listeners && !is_shared;
+        let message = Message::Event(event);
+        Self {
+            message,
+            is_encoded_once,
+            buffer,
+            lines: None,
+            seed: None,
+        }
+    }
+
+    fn encoded(&mut self, dialect: Dialect) -> Option<&Encoded> {
+        if !self.is_encoded_once {
+            return None;
+        }
+        let copy = match dialect {
+            Dialect::Lines => &mut self.lines,
+            Dialect::Seed => &mut self.seed,
+        };
+        let (message, buffer) = (&self.message, &mut self.buffer);
+        Some(copy.get_or_insert_with(|| Encoded::new(message, dialect, std::mem::take(buffer))))
+    }
+
+    /// The buffer, for the next event.
+    fn into_buffer(self) -> Vec<u8> {
+        match (self.lines, self.seed) {
+            (Some(Encoded::Small(buffer)), _) | (_, Some(Encoded::Small(buffer))) => buffer,
+            _ => self.buffer,
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Every bound of the broker, named, with its reason.
+
+use std::time::Duration;
+
+/// What peers may use. The defaults are for a machine that runs desktop or server programs.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Connections at a time: enough for every process of a large machine.
+    pub connections: usize,
+    /// Connections of one user at a time, where the system tells who connects (Unix sockets): a
+    /// runaway program of one user leaves room for the others.
+    pub connections_per_user: usize,
+    /// Objects that one connection registers or stands by for.
+    pub names: usize,
+    /// Events and patterns that one connection listens to.
+    pub subscriptions: usize,
+    /// Calls and waits that one connection has in flight.
+    pub requests: usize,
+    /// Names in one `list`: as many as one connection may register.
+    pub wait_names: usize,
+    /// Bytes of an object's interface description: the server keeps it as long as the object.
+    pub interface_bytes: usize,
+    /// Bytes that may be queued for one connection. A message is always taken by an empty queue,
+    /// so that the largest message can be sent.
+    pub outbox_bytes: usize,
+    /// Bytes that may be queued for all connections together; beyond it the connection with the
+    /// longest queue is closed, for it is the one that caused it.
+    pub queued_bytes: usize,
+    /// How long a connection may take nothing of what is queued for it.
+    pub stall: Duration,
+    /// How long an empty answer to `list` is held back in the seed dialect, whose clients ask
+    /// again at once.
+    pub seed_wait: Duration,
+    /// How long calls in flight may go on when the server stops.
+    pub drain: Duration,
+    /// Events whose losses are counted by name for one slow listener; the losses of further ones
+    /// are reported together under the pattern `>`.
+    pub lost_names: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 4096,
+            connections_per_user: 1024,
+            names: 256,
+            subscriptions: 512,
+            requests: 4096,
+            wait_names: 256,
+            interface_bytes: 64 * 1024,
+            outbox_bytes: 8 * 1024 * 1024,
+            queued_bytes: 256 * 1024 * 1024,
+            stall: Duration::from_secs(10),
+            seed_wait: Duration::from_millis(100),
+            drain: Duration::from_secs(10),
+            lost_names: 64,
+        }
+    }
+}
+
+/// Timeouts longer than this are none: a year is beyond any process's patience, and clocks can
+/// count that far.
+pub(crate) const MAX_TIMEOUT: Duration = Duration::from_secs(366 * 24 * 60 * 60);

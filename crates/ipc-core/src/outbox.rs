@@ -1,0 +1,291 @@
+//! What is queued for one session: bytes, bounded, in the units its dialect asks for.
+
+use std::{collections::VecDeque, io::IoSlice};
+
+use bytes::Bytes;
+use ipc_wire::{Dialect, LARGE_BYTES, Message, Payload, Sink};
+
+/// Where a batch of small messages ends and a new one begins: large enough for one write to carry
+/// hundreds of messages, small enough to be given back soon.
+const BATCH_BYTES: usize = 64 * 1024;
+
+/// Buffers kept for the next batches; what is beyond goes back to the allocator.
+const POOL_BUFFERS: usize = 64;
+
+/// Empty buffers that outboxes take from and give back to, so that an idle session holds none.
+#[derive(Debug, Default)]
+pub(crate) struct Pool(Vec<Vec<u8>>);
+
+impl Pool {
+    fn take(&mut self) -> Vec<u8> {
+        self.0.pop().unwrap_or_default()
+    }
+
+    fn give(&mut self, mut buffer: Vec<u8>) {
+        if self.0.len() < POOL_BUFFERS && buffer.capacity() <= 2 * BATCH_BYTES {
+            buffer.clear();
+            self.0.push(buffer);
+        }
+    }
+}
+
+/// The queue of one session, first to be written first.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    segments: VecDeque<Segment>,
+    /// Bytes of the first segment that are written.
+    n_written: usize,
+    queued_bytes: usize,
+}
+
+#[derive(Debug)]
+enum Segment {
+    /// Whole messages and parts of them, one after the other.
+    Batch(Vec<u8>),
+    /// A large payload, or an event that many receive.
+    Shared(Bytes),
+    /// One message that must not share a write with another.
+    Alone(Vec<u8>),
+}
+
+impl Segment {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Batch(bytes) | Self::Alone(bytes) => bytes,
+            Self::Shared(bytes) => bytes,
+        }
+    }
+}
+
+/// A message that was encoded once and goes to many.
+#[derive(Debug)]
+pub(crate) enum Encoded {
+    /// It is copied into each outbox.
+    Small(Vec<u8>),
+    /// It is shared by all outboxes.
+    Large(Bytes),
+}
+
+impl Encoded {
+    pub(crate) fn new(message: &Message<'_>, dialect: Dialect, mut buffer: Vec<u8>) -> Self {
+        buffer.clear();
+        message.encode(&mut buffer, dialect);
+        if buffer.len() < LARGE_BYTES {
+            Self::Small(buffer)
+        } else {
+            Self::Large(buffer.into())
+        }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Small(bytes) => bytes,
+            Self::Large(bytes) => bytes,
+        }
+    }
+}
+
+/// The message did not fit; nothing of it was queued.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Full;
+
+impl Outbox {
+    /// Bytes that wait to be written.
+    #[must_use]
+    pub const fn queued_bytes(&self) -> usize {
+        self.queued_bytes
+    }
+
+    /// Whether nothing waits.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.queued_bytes == 0
+    }
+
+    /// What is to be written next: at most `N` pieces, in order.
+    ///
+    /// A message of the seed dialect comes by itself, never together with another.
+    pub fn pieces<'a, const N: usize>(&'a self, pieces: &mut [IoSlice<'a>; N]) -> usize {
+        let mut n_pieces = 0;
+        for (piece, segment) in pieces.iter_mut().zip(&self.segments) {
+            if let Segment::Alone(_) = segment
+                && 0 < n_pieces
+            {
+                break;
+            }
+            let skipped = if n_pieces == 0 { self.n_written } else { 0 };
+            *piece = IoSlice::new(segment.bytes().get(skipped..).unwrap_or_default());
+            n_pieces += 1;
+            if let Segment::Alone(_) = segment {
+                break;
+            }
+        }
+        n_pieces
+    }
+
+    /// The rest of the message of the seed dialect that comes next, and whether nothing of it is
+    /// written yet.
+    #[must_use]
+    pub fn next_alone(&self) -> Option<(&[u8], bool)> {
+        match self.segments.front()? {
+            Segment::Alone(bytes) => Some((bytes.get(self.n_written..)?, self.n_written == 0)),
+            Segment::Batch(_) | Segment::Shared(_) => None,
+        }
+    }
+
+    /// Queues a message, unless more than `limit` bytes would be queued: an empty queue takes any.
+    pub(crate) fn push(
+        &mut self,
+        message: &Message<'_>,
+        dialect: Dialect,
+        limit: usize,
+        pool: &mut Pool,
+    ) -> Result<usize, Full> {
+        if dialect == Dialect::Seed {
+            let mut bytes = Vec::new();
+            message.encode(&mut bytes, dialect);
+            return self.push_alone(bytes, limit);
+        }
+        let (n_segments, last_len) = (self.segments.len(), self.open_len());
+        let mut writer = Writer {
+            outbox: self,
+            pool,
+            n_bytes: 0,
+        };
+        message.write(&mut writer, dialect);
+        writer.text(b"\n");
+        let n_bytes = writer.n_bytes;
+        if self.fits(n_bytes, limit) {
+            self.queued_bytes += n_bytes;
+            return Ok(n_bytes);
+        }
+        for segment in self.segments.drain(n_segments..) {
+            if let Segment::Batch(buffer) = segment {
+                pool.give(buffer);
+            }
+        }
+        if let (Some(last_len), Some(Segment::Batch(batch))) = (last_len, self.segments.back_mut())
+        {
+            batch.truncate(last_len);
+        }
+        Err(Full)
+    }
+
+    /// Queues bytes that were encoded before and go to many.
+    pub(crate) fn push_encoded(
+        &mut self,
+        encoded: &Encoded,
+        dialect: Dialect,
+        limit: usize,
+        pool: &mut Pool,
+    ) -> Result<usize, Full> {
+        if dialect == Dialect::Seed {
+            return self.push_alone(encoded.bytes().to_vec(), limit);
+        }
+        let n_bytes = encoded.bytes().len();
+        if !self.fits(n_bytes, limit) {
+            return Err(Full);
+        }
+        match encoded {
+            Encoded::Small(bytes) => Writer {
+                outbox: self,
+                pool,
+                n_bytes: 0,
+            }
+            .text(bytes),
+            Encoded::Large(bytes) => self.segments.push_back(Segment::Shared(bytes.clone())),
+        }
+        self.queued_bytes += n_bytes;
+        Ok(n_bytes)
+    }
+
+    /// Queues one message that must not share a write with another.
+    pub(crate) fn push_alone(&mut self, bytes: Vec<u8>, limit: usize) -> Result<usize, Full> {
+        if !self.fits(bytes.len(), limit) {
+            return Err(Full);
+        }
+        let n_bytes = bytes.len();
+        self.segments.push_back(Segment::Alone(bytes));
+        self.queued_bytes += n_bytes;
+        Ok(n_bytes)
+    }
+
+    /// Forgets the first `n_bytes`, which the socket has taken.
+    pub(crate) fn advance(&mut self, n_bytes: usize, pool: &mut Pool) {
+        debug_assert!(
+            n_bytes <= self.queued_bytes,
+            "only what is queued can be written"
+        );
+        self.queued_bytes -= n_bytes.min(self.queued_bytes);
+        self.n_written += n_bytes;
+        while let Some(first) = self.segments.front() {
+            let len = first.bytes().len();
+            if self.n_written < len {
+                break;
+            }
+            self.n_written -= len;
+            if let Some(Segment::Batch(buffer)) = self.segments.pop_front() {
+                pool.give(buffer);
+            }
+        }
+        if self.segments.is_empty() {
+            self.segments.shrink_to(4);
+        }
+    }
+
+    /// Forgets everything; how many bytes that were.
+    pub(crate) fn clear(&mut self) -> usize {
+        let n_bytes = self.queued_bytes;
+        *self = Self::default();
+        n_bytes
+    }
+
+    const fn fits(&self, n_bytes: usize, limit: usize) -> bool {
+        self.queued_bytes == 0 || self.queued_bytes + n_bytes <= limit
+    }
+
+    /// The length of the last batch, if it takes more.
+    fn open_len(&self) -> Option<usize> {
+        match self.segments.back()? {
+            Segment::Batch(batch) if batch.len() < BATCH_BYTES => Some(batch.len()),
+            Segment::Batch(_) | Segment::Shared(_) | Segment::Alone(_) => None,
+        }
+    }
+}
+
+/// Writes a message into batches, and its large payloads as they are.
+struct Writer<'o> {
+    outbox: &'o mut Outbox,
+    pool: &'o mut Pool,
+    n_bytes: usize,
+}
+
+impl Sink for Writer<'_> {
+    fn text(&mut self, text: &[u8]) {
+        self.n_bytes += text.len();
+        if let Some(Segment::Batch(batch)) = self.outbox.segments.back_mut()
+            && batch.len() < BATCH_BYTES
+        {
+            batch.extend_from_slice(text);
+            return;
+        }
+        let mut batch = self.pool.take();
+        batch.extend_from_slice(text);
+        self.outbox.segments.push_back(Segment::Batch(batch));
+    }
+
+    fn payload(&mut self, payload: &Payload<'_>) {
+        let large = if LARGE_BYTES <= payload.json().len() {
+            payload.shared()
+        } else {
+            None
+        };
+        match large {
+            Some(bytes) => {
+                self.n_bytes += bytes.len();
+                self.outbox.segments.push_back(Segment::Shared(bytes));
+            }
+            None => self.text(payload.json()),
+        }
+    }
+}

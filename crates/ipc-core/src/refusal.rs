@@ -1,0 +1,63 @@
+//! Requests that the broker declines.
+
+use std::{borrow::Cow, fmt};
+
+use ipc_wire::Code;
+
+/// Why a request was declined, with a code for programs and a line for people.
+///
+/// A refusal is expected and answered; the connection lives on.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Refusal {
+    /// The stable code.
+    pub code: Code,
+    /// One line that says what is wrong.
+    pub text: Cow<'static, str>,
+}
+
+impl Refusal {
+    /// What the seed server said when nobody had registered the object.
+    pub(crate) const OBJECT_NOT_FOUND: Self = Self::fixed(Code::ObjectNotFound, "Object not found");
+    /// What the seed server said when the provider could not be reached.
+    pub(crate) const PROVIDER_GONE: Self =
+        Self::fixed(Code::ProviderGone, "client connection error");
+    pub(crate) const TIMEOUT: Self = Self::fixed(
+        Code::Timeout,
+        "the call's time passed before the provider answered; the outcome is unknown",
+    );
+    pub(crate) const CANCELLED: Self = Self::fixed(Code::Cancelled, "the caller cancelled it");
+    pub(crate) const SHUTTING_DOWN: Self =
+        Self::fixed(Code::ShuttingDown, "the server is stopping");
+    pub(crate) const DUPLICATE_ID: Self = Self::fixed(
+        Code::DuplicateId,
+        "a request with this id is still in flight on this connection",
+    );
+    pub(crate) const PROVIDER_BUSY: Self = Self::fixed(
+        Code::Busy,
+        "the provider's queue is full; the call was not sent",
+    );
+
+    const fn fixed(code: Code, text: &'static str) -> Self {
+        Self {
+            code,
+            text: Cow::Borrowed(text),
+        }
+    }
+
+    pub(crate) fn new(code: Code, text: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            code,
+            text: text.into(),
+        }
+    }
+
+    pub(crate) fn invalid_name(why: impl fmt::Display) -> Self {
+        Self::new(Code::InvalidName, why.to_string())
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.text, self.code)
+    }
+}

@@ -1,0 +1,206 @@
+//! Which session provides which object.
+
+use std::collections::VecDeque;
+
+use indexmap::IndexMap;
+use ipc_wire::Name;
+
+use crate::io::SessionId;
+
+/// How an object's name is shared among those who register it.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum Mode {
+    /// One provider; a second one is refused.
+    #[default]
+    Exclusive,
+    /// Takes the name over from whoever has it.
+    Replace,
+    /// Stands by until the providers before it are gone.
+    Queue,
+    /// One of several providers, all of this mode, over which calls are spread.
+    Shared,
+}
+
+impl Mode {
+    pub(crate) fn from_text(text: &str) -> Option<Self> {
+        match text {
+            "exclusive" => Some(Self::Exclusive),
+            "replace" => Some(Self::Replace),
+            "queue" => Some(Self::Queue),
+            "shared" => Some(Self::Shared),
+            _ => None,
+        }
+    }
+
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Exclusive => "exclusive",
+            Self::Replace => "replace",
+            Self::Queue => "queue",
+            Self::Shared => "shared",
+        }
+    }
+}
+
+/// A session's claim to an object's name.
+#[derive(Clone, Debug)]
+pub(crate) struct Claim {
+    pub(crate) session: SessionId,
+    pub(crate) mode: Mode,
+    /// The description it gave: a JSON object.
+    pub(crate) interface: Option<Box<[u8]>>,
+}
+
+/// An object: at least one provider, and those who stand by.
+#[derive(Debug)]
+pub(crate) struct Object {
+    pub(crate) providers: Vec<Claim>,
+    pub(crate) standby: VecDeque<Claim>,
+    /// Which of several providers is asked next.
+    next: usize,
+}
+
+impl Object {
+    /// The mode that the name is in, which is that of its first provider.
+    pub(crate) fn mode(&self) -> Mode {
+        self.providers
+            .first()
+            .map_or(Mode::Exclusive, |claim| claim.mode)
+    }
+
+    pub(crate) fn interface(&self) -> Option<&[u8]> {
+        self.providers
+            .iter()
+            .find_map(|claim| claim.interface.as_deref())
+    }
+}
+
+/// What became of a claim.
+#[derive(Debug)]
+pub(crate) enum Claimed {
+    /// The session provides the object now; the one it took the name from does not.
+    Provides { replaced: Option<SessionId> },
+    /// The session had the name already.
+    Renewed,
+    /// The session stands by.
+    StandsBy,
+    /// Somebody else has the name.
+    Taken,
+}
+
+/// What became of an object that a session gave back.
+#[derive(Debug, Eq, PartialEq)]
+pub(crate) enum Released {
+    /// The session had nothing to give back.
+    NotOwner,
+    /// It no longer stands by.
+    StoodBy,
+    /// It no longer provides the object; the next in line does.
+    Provided { successor: Option<SessionId> },
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Registry {
+    objects: IndexMap<Name, Object>,
+}
+
+impl Registry {
+    pub(crate) fn get(&self, name: &str) -> Option<&Object> {
+        self.objects.get(name)
+    }
+
+    pub(crate) fn contains(&self, name: &str) -> bool {
+        self.objects.contains_key(name)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.objects.len()
+    }
+
+    /// All objects, by name.
+    pub(crate) fn sorted(&self) -> Vec<(&Name, &Object)> {
+        let mut objects: Vec<_> = self.objects.iter().collect();
+        objects.sort_unstable_by_key(|&(name, _)| name);
+        objects
+    }
+
+    /// The providers of an object in the order in which they are to be asked for the next call;
+    /// the first of several is another one each time.
+    pub(crate) fn providers(&mut self, name: &str) -> Option<(usize, usize)> {
+        let (index, _, object) = self.objects.get_full_mut(name)?;
+        let n_providers = object.providers.len();
+        object.next = (object.next + 1) % n_providers.max(1);
+        Some((index, n_providers))
+    }
+
+    /// The `n`th provider to ask, of an object that [`Registry::providers`] found.
+    pub(crate) fn provider(&self, index: usize, n: usize) -> Option<SessionId> {
+        let (_, object) = self.objects.get_index(index)?;
+        let n_providers = object.providers.len().max(1);
+        let place = (object.next + n_providers - 1 + n) % n_providers;
+        Some(object.providers.get(place)?.session)
+    }
+
+    pub(crate) fn claim(&mut self, name: Name, claim: Claim) -> Claimed {
+        let Some(object) = self.objects.get_mut(&name) else {
+            let object = Object {
+                providers: vec![claim],
+                standby: VecDeque::new(),
+                next: 0,
+            };
+            self.objects.insert(name, object);
+            return Claimed::Provides { replaced: None };
+        };
+        let own = |known: &&mut Claim| known.session == claim.session;
+        if let Some(known) = object
+            .providers
+            .iter_mut()
+            .chain(&mut object.standby)
+            .find(own)
+        {
+            known.interface = claim.interface.or(known.interface.take());
+            return Claimed::Renewed;
+        }
+        match claim.mode {
+            Mode::Shared if object.mode() == Mode::Shared => {
+                object.providers.push(claim);
+                Claimed::Provides { replaced: None }
+            }
+            Mode::Replace if object.providers.len() == 1 => {
+                let replaced = object.providers.first().map(|known| known.session);
+                object.providers = vec![claim];
+                Claimed::Provides { replaced }
+            }
+            Mode::Queue => {
+                object.standby.push_back(claim);
+                Claimed::StandsBy
+            }
+            Mode::Exclusive | Mode::Replace | Mode::Shared => Claimed::Taken,
+        }
+    }
+
+    pub(crate) fn release(&mut self, name: &str, session: SessionId) -> Released {
+        let Some((index, _, object)) = self.objects.get_full_mut(name) else {
+            return Released::NotOwner;
+        };
+        let is_own = |claim: &Claim| claim.session == session;
+        if let Some(place) = object.standby.iter().position(is_own) {
+            object.standby.remove(place);
+            return Released::StoodBy;
+        }
+        let Some(place) = object.providers.iter().position(is_own) else {
+            return Released::NotOwner;
+        };
+        object.providers.remove(place);
+        if !object.providers.is_empty() {
+            return Released::Provided { successor: None };
+        }
+        if let Some(claim) = object.standby.pop_front() {
+            let successor = Some(claim.session);
+            object.providers.push(claim);
+            return Released::Provided { successor };
+        }
+        self.objects.swap_remove_index(index);
+        Released::Provided { successor: None }
+    }
+}

@@ -1,1 +1,92 @@
-//! ipc-client
+//! The Rust client of `ipc-server`, a message bus for the processes of one machine.
+//!
+//! A [`Client`] is one connection, cheap to clone. Through it an application calls
+//! [objects](Client::object), [provides](Client::register) objects of its own,
+//! [emits](Client::emit) events and [listens](Client::listen) to them. It connects again by
+//! itself and restores what was registered and listened to.
+//!
+//! ```no_run
+//! use ipc_client::{Client, Methods};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let client = Client::connect().await?;
+//!
+//! let calc = Methods::new().on("add", |(a, b): (i64, i64)| async move { Ok(a + b) });
+//! let registration = client.register("calc", calc).await?;
+//!
+//! let sum: i64 = client.object("calc").call("add", &(1, 2)).await?;
+//! assert_eq!(sum, 3);
+//!
+//! let mut temperatures = client.listen("temp").await?;
+//! client.emit("temp", &21.5).await?;
+//! if let Some(event) = temperatures.recv().await {
+//!     let celsius: f64 = event?.parse()?;
+//!     assert_eq!(celsius, 21.5);
+//! }
+//!
+//! registration.unregister().await?;
+//! client.close().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is promised
+//!
+//! - A call ends with its response or with a [`CallError`]; it never hangs longer than its
+//!   timeout. Nothing repeats a call that may have been carried out:
+//!   [`CallError::is_outcome_unknown`] tells when that is so.
+//! - A call made while there is no connection waits for one, within its own timeout. If it was
+//!   never written it ends with [`CallError::NotSent`].
+//! - Dropping the future of a call cancels the call.
+//! - Events are delivered at most once, in order. What is missed is said: [`Lagged`].
+//! - Every queue is bounded; callers wait instead of filling memory.
+//!
+//! Servers of the 2024 seed system are spoken to in their dialect: see [`Client::is_seed`].
+
+mod address;
+mod builder;
+mod call;
+mod client;
+mod connect;
+mod core;
+mod driver;
+mod emit;
+mod error;
+mod exchange;
+mod feed;
+mod incoming;
+mod json;
+mod outbox;
+mod outgoing;
+mod pending;
+mod provider;
+mod registration;
+mod restore;
+mod server;
+mod shared;
+mod state;
+mod subscription;
+mod subscriptions;
+mod wait;
+
+pub use ipc_wire::{Address, Code, Fault, InvalidAddress, InvalidName, InvalidPattern};
+
+pub use crate::{
+    address::default_address,
+    builder::{Builder, Reconnect},
+    call::{Call, CallFuture, Object, RawCall, RawCallFuture},
+    client::Client,
+    emit::{Emit, EmitFuture},
+    error::{
+        AddressError, CallError, ConnectError, DisconnectReason, RequestError, WaitError,
+    },
+    feed::{Event, Lagged},
+    json::RawJson,
+    provider::{Methods, ObjectError, ParamError, Provider, Request, Response},
+    registration::{Mode, Register, Registration},
+    server::{ClientInfo, ObjectDescription, ObjectInfo, Peer},
+    state::{ConnectionState, RegistrationState, Watch},
+    subscription::Subscription,
+    wait::WaitForObjects,
+};

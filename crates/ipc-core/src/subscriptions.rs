@@ -286,7 +286,7 @@ mod tests {
             subscriptions.insert(&pattern, session(slot));
         }
         assert_eq!(found(&subscriptions, "ipc.object.registered"), [2, 3]);
-        assert_eq!(found(&subscriptions, "ipcs.object.registered"), [0]);
+        assert_eq!(found(&subscriptions, "ipcs.object.registered"), [0, 1]);
         assert_eq!(found(&subscriptions, "app.object.registered"), [0, 1]);
     }
 }

@@ -44,8 +44,8 @@ impl Default for DecodeLimits {
 
 /// The receiving side of one connection: keeps a message that has not arrived whole.
 ///
-/// After a [`Fault`] the decoder must not be used again: what follows a broken message is never
-/// looked at.
+/// A [`Fault`] is final: what follows a broken message is never looked at, and every later call
+/// returns the same fault.
 #[derive(Debug)]
 pub struct Decoder {
     message_bytes: usize,
@@ -55,6 +55,7 @@ pub struct Decoder {
     /// The large message that was handed out last.
     large: Bytes,
     state: State,
+    fault: Option<Fault>,
     ended_line: bool,
 }
 
@@ -63,6 +64,13 @@ enum State {
     BetweenMessages,
     InMessage,
     HandedOut,
+}
+
+/// Where a whole message lies.
+enum Found<'i> {
+    InInput(&'i [u8]),
+    InPartial,
+    InLarge,
 }
 
 impl Decoder {
@@ -75,6 +83,7 @@ impl Decoder {
             partial: Vec::new(),
             large: Bytes::new(),
             state: State::BetweenMessages,
+            fault: None,
             ended_line: false,
         }
     }
@@ -84,55 +93,43 @@ impl Decoder {
     /// # Errors
     ///
     /// [`Fault`] as soon as the bytes cannot become a message, whatever follows.
-    pub fn decode<'a>(&'a mut self, input: &mut &'a [u8]) -> Result<Option<Message<'a>>, Fault> {
-        if self.state == State::HandedOut {
-            self.release();
+    pub fn decode<'a, 'i: 'a>(
+        &'a mut self,
+        input: &mut &'i [u8],
+    ) -> Result<Option<Message<'a>>, Fault> {
+        if let Some(fault) = &self.fault {
+            return Err(fault.clone());
         }
-        if self.state == State::BetweenMessages {
-            self.skip_space(input);
-            let Some(&first) = input.first() else {
-                return Ok(None);
-            };
-            if first != b'{' {
-                return Err(Fault::NotAnObject {
-                    looks_like_http: looks_like_http(input),
-                });
+        let found = match self.find(input) {
+            Ok(Some(found)) => found,
+            Ok(None) => return Ok(None),
+            Err(fault) => {
+                self.partial = Vec::new();
+                self.fault = Some(fault.clone());
+                return Err(fault);
             }
-            self.scanner.begin();
-            let available = &input[..input.len().min(self.message_bytes + 1)];
-            if let Progress::Complete(end) = self.scanner.scan(available)? {
-                self.check_len(end)?;
-                let (message, rest) = input.split_at(end);
-                *input = rest;
-                return Message::read(message, self.scanner.envelope(), None).map(Some);
-            }
-            self.state = State::InMessage;
-            self.check_len(available.len())?;
-            self.partial.extend_from_slice(input);
-            *input = &[];
-            return Ok(None);
-        }
-        if !self.append(input)? {
-            return Ok(None);
-        }
-        self.state = State::HandedOut;
-        if self.partial.len() < LARGE_BYTES {
-            return Message::read(&self.partial, self.scanner.envelope(), None).map(Some);
-        }
-        self.large = Bytes::from(std::mem::take(&mut self.partial));
-        Message::read(&self.large, self.scanner.envelope(), Some(&self.large)).map(Some)
+        };
+        let envelope = self.scanner.envelope();
+        let message = match found {
+            Found::InInput(bytes) => Message::read(bytes, envelope, None),
+            Found::InPartial => Message::read(&self.partial, envelope, None),
+            Found::InLarge => Message::read(&self.large, envelope, Some(&self.large)),
+        };
+        message
+            .map(Some)
+            .inspect_err(|fault| self.fault = Some(fault.clone()))
     }
 
     /// Checks that the stream may end here.
     ///
     /// # Errors
     ///
-    /// [`Fault::Truncated`] within a message.
+    /// [`Fault::Truncated`] within a message, or the fault that the stream already had.
     pub fn finish(&self) -> Result<(), Fault> {
-        if self.state == State::InMessage {
-            Err(Fault::Truncated)
-        } else {
-            Ok(())
+        match &self.fault {
+            Some(fault) => Err(fault.clone()),
+            None if self.state == State::InMessage => Err(Fault::Truncated),
+            None => Ok(()),
         }
     }
 
@@ -146,6 +143,51 @@ impl Decoder {
     #[must_use]
     pub const fn has_ended_line(&self) -> bool {
         self.ended_line
+    }
+
+    /// Finds the next whole message.
+    fn find<'i>(&mut self, input: &mut &'i [u8]) -> Result<Option<Found<'i>>, Fault> {
+        if self.state == State::HandedOut {
+            self.release();
+        }
+        if self.state == State::BetweenMessages {
+            self.skip_space(input);
+            return self.begin(input);
+        }
+        if !self.append(input)? {
+            return Ok(None);
+        }
+        self.state = State::HandedOut;
+        if self.partial.len() < LARGE_BYTES {
+            return Ok(Some(Found::InPartial));
+        }
+        self.large = Bytes::from(std::mem::take(&mut self.partial));
+        Ok(Some(Found::InLarge))
+    }
+
+    /// Begins a message at the front of `input`; one that is whole there is not copied.
+    fn begin<'i>(&mut self, input: &mut &'i [u8]) -> Result<Option<Found<'i>>, Fault> {
+        let Some(&first) = input.first() else {
+            return Ok(None);
+        };
+        if first != b'{' {
+            return Err(Fault::NotAnObject {
+                looks_like_http: looks_like_http(input),
+            });
+        }
+        self.scanner.begin();
+        let available = &input[..input.len().min(self.message_bytes + 1)];
+        if let Progress::Complete(end) = self.scanner.scan(available)? {
+            self.check_len(end)?;
+            let (message, rest) = input.split_at(end);
+            *input = rest;
+            return Ok(Some(Found::InInput(message)));
+        }
+        self.state = State::InMessage;
+        self.check_len(available.len())?;
+        self.partial.extend_from_slice(input);
+        *input = &[];
+        Ok(None)
     }
 
     /// Forgets the message that was handed out last, and its buffer with it.
@@ -166,14 +208,15 @@ impl Decoder {
     /// Moves bytes from `input` to the unfinished message until it is whole; whether it is.
     fn append(&mut self, input: &mut &[u8]) -> Result<bool, Fault> {
         while !input.is_empty() {
-            let wanted = self.partial.len().max(APPEND_BYTES);
+            // The one byte beyond the limit is what tells that the message is too large.
+            let room = self.message_bytes + 1 - self.partial.len();
+            let wanted = self.partial.len().max(APPEND_BYTES).min(room);
             let (piece, rest) = input.split_at(wanted.min(input.len()));
             self.reserve(piece.len());
             self.partial.extend_from_slice(piece);
-            let available = self.partial.len().min(self.message_bytes + 1);
-            match self.scanner.scan(&self.partial[..available])? {
+            match self.scanner.scan(&self.partial)? {
                 Progress::NeedsMore => {
-                    self.check_len(available)?;
+                    self.check_len(self.partial.len())?;
                     *input = rest;
                 }
                 Progress::Complete(end) => {

@@ -54,7 +54,6 @@ pub enum Input<'a> {
 
 /// What the shell has to do.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
 pub enum Output {
     /// The session's outbox has bytes to write.
     Write(SessionId),
@@ -75,8 +74,6 @@ pub enum CloseReason {
     Fault,
     /// The peer did not read what it was sent.
     SlowConsumer,
-    /// The server's memory for unfinished messages was full, and this peer held the most.
-    ReceiveMemory,
     /// The server is stopping.
     Shutdown,
 }
@@ -90,7 +87,6 @@ impl CloseReason {
             Self::Failed => "failed",
             Self::Fault => "fault",
             Self::SlowConsumer => "slow_consumer",
-            Self::ReceiveMemory => "receive_memory",
             Self::Shutdown => "shutdown",
         }
     }

@@ -2,7 +2,9 @@
 
 use std::{borrow::Cow, fmt};
 
-use ipc_wire::Code;
+use ipc_wire::{Code, Dialect, Message, Outcome, Payload, Reply, Text};
+
+use crate::session::json;
 
 /// Why a request was declined, with a code for programs and a line for people.
 ///
@@ -49,6 +51,24 @@ impl Refusal {
             code,
             text: text.into(),
         }
+    }
+
+    /// The refusal as a message on a line, for a peer that never becomes a session.
+    #[must_use]
+    pub fn to_line(&self) -> Vec<u8> {
+        let (error, code) = (json(&self.text), json(self.code.as_str()));
+        let outcome = Outcome::Error {
+            error: Payload::from_json(&error),
+            code: Some(Text::from_literal(&code)),
+        };
+        let mut line = Vec::new();
+        let reply = Reply {
+            outcome,
+            more: false,
+            id: None,
+        };
+        Message::Reply(reply).encode(&mut line, Dialect::Lines);
+        line
     }
 
     pub(crate) fn invalid_name(why: impl fmt::Display) -> Self {

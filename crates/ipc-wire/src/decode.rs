@@ -68,9 +68,9 @@ enum State {
 
 /// Where a whole message lies.
 enum Found<'i> {
-    InInput(&'i [u8]),
-    InPartial,
-    InLarge,
+    Input(&'i [u8]),
+    Partial,
+    Large,
 }
 
 impl Decoder {
@@ -111,9 +111,9 @@ impl Decoder {
         };
         let envelope = self.scanner.envelope();
         let message = match found {
-            Found::InInput(bytes) => Message::read(bytes, envelope, None),
-            Found::InPartial => Message::read(&self.partial, envelope, None),
-            Found::InLarge => Message::read(&self.large, envelope, Some(&self.large)),
+            Found::Input(bytes) => Message::read(bytes, envelope, None),
+            Found::Partial => Message::read(&self.partial, envelope, None),
+            Found::Large => Message::read(&self.large, envelope, Some(&self.large)),
         };
         message
             .map(Some)
@@ -159,10 +159,10 @@ impl Decoder {
         }
         self.state = State::HandedOut;
         if self.partial.len() < LARGE_BYTES {
-            return Ok(Some(Found::InPartial));
+            return Ok(Some(Found::Partial));
         }
         self.large = Bytes::from(std::mem::take(&mut self.partial));
-        Ok(Some(Found::InLarge))
+        Ok(Some(Found::Large))
     }
 
     /// Begins a message at the front of `input`; one that is whole there is not copied.
@@ -181,7 +181,7 @@ impl Decoder {
             self.check_len(end)?;
             let (message, rest) = input.split_at(end);
             *input = rest;
-            return Ok(Some(Found::InInput(message)));
+            return Ok(Some(Found::Input(message)));
         }
         self.state = State::InMessage;
         self.check_len(available.len())?;

@@ -35,6 +35,9 @@ pub enum Fault {
         /// The limit.
         limit: u32,
     },
+    /// The receiver's memory for unfinished messages is full, and this sender holds the most.
+    #[error("the memory for unfinished messages is full, and this one takes the most of it")]
+    NoMemory,
     /// A key of the envelope stands twice.
     #[error("the key \"{key}\" stands twice")]
     DuplicateKey {
@@ -81,6 +84,7 @@ impl Fault {
             | Self::WrongType { .. } => Code::Malformed,
             Self::TooLarge { .. } => Code::TooLarge,
             Self::TooDeep { .. } => Code::TooDeep,
+            Self::NoMemory => Code::Busy,
         }
     }
 }

@@ -64,14 +64,14 @@ impl<'a> Payload<'a> {
         }
     }
 
-    /// Takes one valid JSON value that lies in `owner`, whose large parts are then shared instead
-    /// of copied.
+    /// Takes one valid JSON value, the whole of `owner`, which is then shared instead of copied.
+    /// It may have line breaks between its tokens.
     #[must_use]
     pub fn from_shared(owner: &'a Bytes) -> Self {
         Self {
             json: owner,
             owner: Some(owner),
-            may_break_lines: false,
+            may_break_lines: true,
         }
     }
 

@@ -1,0 +1,134 @@
+//! One byte stream: what the hub keeps beside a session.
+
+use std::{
+    io::{self, IoSlice, Write},
+    time::{Duration, Instant},
+};
+
+use ipc_core::{Outbox, SessionId};
+use ipc_wire::{DecodeLimits, Decoder, SEED_READ_BYTES};
+
+use crate::stream::Stream;
+
+/// What is written of a long message of the seed dialect at a time.
+///
+/// A seed client reads 4096 bytes at a time and takes a shorter read for the end of the message.
+/// So a long message must arrive in pieces that are multiples of that, whatever it meets on its
+/// way. A piece this small is one segment on the loopback interface, which is never cut, and the
+/// next is only written when nothing unsent is left of it that it could be joined with.
+pub(crate) const SEED_PIECE_BYTES: usize = 4 * SEED_READ_BYTES;
+
+/// How long the next message waits for a seed client to read the one before, when it gives no
+/// sign of life meanwhile: it would take two that arrive together for one.
+pub(crate) const SEED_GAP: Duration = Duration::from_millis(1);
+
+/// Buffers that are handed to the system in one write.
+const PIECES_PER_WRITE: usize = 64;
+
+/// A socket, its decoder, and how far both have come.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) id: SessionId,
+    pub(crate) stream: Stream,
+    pub(crate) decoder: Decoder,
+    /// There may be bytes to read; the connection is in the hub's list of such.
+    pub(crate) is_ready: bool,
+    /// The socket takes bytes.
+    pub(crate) is_writable: bool,
+    /// The connection is in the hub's list of those with bytes to write.
+    pub(crate) is_dirty: bool,
+    /// The system told that the peer has closed its side: a read will say so.
+    pub(crate) is_read_closed: bool,
+    /// The system told that nothing reaches the peer any more.
+    pub(crate) is_write_closed: bool,
+    /// The end of the stream was read.
+    pub(crate) has_ended: bool,
+    /// The session has ended: what its outbox holds is written, what it sends is thrown away.
+    pub(crate) is_closing: bool,
+    is_shut_down: bool,
+    /// When a message of the seed dialect was last written, unless the peer sent something since.
+    unheard_since: Option<Instant>,
+    keeps_pieces_apart: bool,
+}
+
+/// How far a write came.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Written {
+    /// The socket took bytes, and may take more.
+    Some(usize),
+    /// The socket takes nothing now.
+    Blocked,
+    /// The next message has to wait until then.
+    Paced(Instant),
+}
+
+impl Connection {
+    pub(crate) fn new(id: SessionId, stream: Stream, limits: DecodeLimits) -> Self {
+        Self {
+            id,
+            stream,
+            decoder: Decoder::new(limits),
+            is_ready: false,
+            is_writable: true,
+            is_dirty: false,
+            is_read_closed: false,
+            is_write_closed: false,
+            has_ended: false,
+            is_closing: false,
+            is_shut_down: false,
+            unheard_since: None,
+            keeps_pieces_apart: false,
+        }
+    }
+
+    /// The peer sent something, so it has read what was written before, if it is a seed client.
+    pub(crate) const fn note_heard(&mut self) {
+        self.unheard_since = None;
+    }
+
+    /// Writes once from an outbox that is not empty.
+    pub(crate) fn write(&mut self, outbox: &Outbox, now: Instant) -> io::Result<Written> {
+        let written = match outbox.next_alone() {
+            Some((message, is_begin)) => {
+                // Who ends a message with white space is no seed client, and reads a stream.
+                if is_begin
+                    && !self.decoder.has_ended_line()
+                    && let Some(since) = self.unheard_since
+                    && now < since + SEED_GAP
+                {
+                    return Ok(Written::Paced(since + SEED_GAP));
+                }
+                if SEED_PIECE_BYTES < message.len() && !self.keeps_pieces_apart {
+                    self.stream.keep_pieces_apart()?;
+                    self.keeps_pieces_apart = true;
+                }
+                self.unheard_since = Some(now);
+                self.stream
+                    .write(&message[..message.len().min(SEED_PIECE_BYTES)])
+            }
+            None => {
+                let mut pieces = [IoSlice::new(&[]); PIECES_PER_WRITE];
+                let n_pieces = outbox.pieces(&mut pieces);
+                self.stream.write_vectored(&pieces[..n_pieces])
+            }
+        };
+        match written {
+            Ok(n_bytes) => Ok(Written::Some(n_bytes)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.is_writable = false;
+                Ok(Written::Blocked)
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(Written::Some(0)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Tells the peer that nothing more comes.
+    pub(crate) fn shut_down(&mut self) {
+        if !self.is_shut_down {
+            self.is_shut_down = true;
+            // A socket that cannot be shut down is gone, which the next read tells.
+            self.stream.shutdown_write().ok();
+        }
+    }
+}

@@ -1,0 +1,511 @@
+//! The event loop: one thread owns the broker and every socket.
+//!
+//! A turn reads one chunk from each connection that has something, handles every message in it,
+//! and then writes each outbox that has got something once. Nothing in a turn waits, and what one
+//! connection may do in a turn is bounded, so a peer that is slow or greedy delays nobody. Only
+//! this file knows that there is one loop.
+
+use std::{
+    collections::VecDeque,
+    io::{self, Read, Write},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use ipc_core::{Broker, CloseReason, Input, Limits, Output, SessionId};
+use ipc_wire::{DecodeLimits, Decoder, Fault};
+use mio::{Events, Interest, Poll, Token};
+
+use crate::{
+    SERVER_NAME,
+    connection::{Connection, Written},
+    listener::Listener,
+    stream::Stream,
+};
+
+/// The token of the waker by which other threads reach the loop.
+pub(crate) const WAKE: Token = Token(0);
+
+/// The token of the first listener; those of the connections follow the listeners'.
+const FIRST_LISTENER: usize = 1;
+
+/// What is read from one connection in one turn: a few hundred small messages, or a hundredth of
+/// a large one.
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// What is written to one connection in one turn, so that a large message shares the turn.
+const WRITE_BYTES_PER_TURN: usize = 256 * 1024;
+
+/// Connections accepted from one listener in one turn.
+const ACCEPTS_PER_TURN: usize = 64;
+
+/// Events taken from the system in one turn.
+const EVENTS_PER_TURN: usize = 1024;
+
+/// How long a closed connection may take to read its last message before it is dropped.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// Memory for unfinished messages of all connections together; beyond it the connection that
+/// holds the most is closed.
+const RECEIVE_BYTES: usize = 256 * 1024 * 1024;
+
+#[derive(Debug)]
+pub(crate) struct Hub {
+    poll: Poll,
+    listeners: Vec<Listener>,
+    first_connection: usize,
+    /// By the session's slot.
+    connections: Vec<Option<Connection>>,
+    broker: Broker,
+    decode_limits: DecodeLimits,
+    scratch: Box<[u8]>,
+    /// Connections that may have something to read.
+    ready: VecDeque<SessionId>,
+    /// Connections that have something to write.
+    dirty: Vec<SessionId>,
+    /// Connections whose next message has to wait, by when; all wait equally long.
+    paced: VecDeque<(Instant, SessionId)>,
+    /// Connections that are being closed, by when they are dropped; all have equally long.
+    lingering: VecDeque<(Instant, SessionId)>,
+    receive_bytes: usize,
+    is_stopping: Arc<AtomicBool>,
+    drops_at: Option<Instant>,
+}
+
+impl Hub {
+    pub(crate) fn new(
+        poll: Poll,
+        mut listeners: Vec<Listener>,
+        limits: Limits,
+        decode_limits: DecodeLimits,
+        is_stopping: Arc<AtomicBool>,
+    ) -> io::Result<Self> {
+        for (n, listener) in listeners.iter_mut().enumerate() {
+            listener.register(poll.registry(), Token(FIRST_LISTENER + n))?;
+        }
+        let message_bytes = decode_limits.message_bytes;
+        Ok(Self {
+            poll,
+            first_connection: FIRST_LISTENER + listeners.len(),
+            listeners,
+            connections: Vec::new(),
+            broker: Broker::new(limits, SERVER_NAME, message_bytes, Instant::now()),
+            decode_limits,
+            scratch: vec![0; CHUNK_BYTES].into(),
+            ready: VecDeque::new(),
+            dirty: Vec::new(),
+            paced: VecDeque::new(),
+            lingering: VecDeque::new(),
+            receive_bytes: 0,
+            is_stopping,
+            drops_at: None,
+        })
+    }
+
+    /// Turns until the server is stopped.
+    pub(crate) fn run(mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(EVENTS_PER_TURN);
+        loop {
+            let timeout = self.timeout(Instant::now());
+            match self.poll.poll(&mut events, timeout) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                polled => polled?,
+            }
+            let now = Instant::now();
+            self.note_events(&events);
+            self.pass_time(now);
+            self.read_ready(now);
+            self.accept(now);
+            self.write_dirty(now);
+            if self.is_stopping.load(Ordering::Acquire) && self.stop(now) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// How long the loop may sleep; `None` until something happens.
+    fn timeout(&mut self, now: Instant) -> Option<Duration> {
+        let has_work = !self.ready.is_empty() || !self.dirty.is_empty();
+        if has_work || self.listeners.iter().any(|listener| listener.is_ready) {
+            return Some(Duration::ZERO);
+        }
+        let paced = self.paced.front().map(|&(until, _)| until);
+        let lingering = self.lingering.front().map(|&(until, _)| until);
+        let resting = self
+            .listeners
+            .iter()
+            .filter_map(|listener| listener.rests_until)
+            .min();
+        let deadlines = [
+            self.broker.poll_timeout(),
+            paced,
+            lingering,
+            resting,
+            self.drops_at,
+        ];
+        let next = deadlines.into_iter().flatten().min()?;
+        Some(next.saturating_duration_since(now))
+    }
+
+    fn note_events(&mut self, events: &Events) {
+        for event in events {
+            let token = event.token().0;
+            if token < FIRST_LISTENER {
+                continue;
+            }
+            if token < self.first_connection {
+                self.listeners[token - FIRST_LISTENER].is_ready = true;
+                continue;
+            }
+            let slot = token - self.first_connection;
+            let Some(Some(connection)) = self.connections.get_mut(slot) else {
+                continue;
+            };
+            connection.is_read_closed |= event.is_read_closed();
+            connection.is_write_closed |= event.is_write_closed() || event.is_error();
+            if event.is_writable() {
+                connection.is_writable = true;
+                if !connection.is_dirty {
+                    connection.is_dirty = true;
+                    self.dirty.push(connection.id);
+                }
+            }
+            let is_readable = event.is_readable() || event.is_read_closed() || event.is_error();
+            if is_readable && !connection.is_ready {
+                connection.is_ready = true;
+                self.ready.push_back(connection.id);
+            }
+        }
+    }
+
+    /// Does what the time has come for.
+    fn pass_time(&mut self, now: Instant) {
+        self.broker.handle_timeout(now);
+        self.apply(now);
+        while let Some(&(until, session)) = self.paced.front()
+            && until <= now
+        {
+            self.paced.pop_front();
+            self.mark_dirty(session);
+        }
+        while let Some(&(until, session)) = self.lingering.front()
+            && until <= now
+        {
+            self.lingering.pop_front();
+            self.drop_connection(session, CloseReason::Failed, now);
+        }
+        for listener in &mut self.listeners {
+            if listener.rests_until.is_some_and(|until| until <= now) {
+                listener.rests_until = None;
+                listener.is_ready = true;
+            }
+        }
+    }
+
+    /// Reads one chunk from each connection that was ready when the turn began.
+    fn read_ready(&mut self, now: Instant) {
+        for _ in 0..self.ready.len() {
+            let Some(session) = self.ready.pop_front() else {
+                return;
+            };
+            let Some(connection) = connection(&mut self.connections, session) else {
+                continue;
+            };
+            connection.is_ready = false;
+            if connection.has_ended {
+                if connection.is_write_closed {
+                    self.drop_connection(session, CloseReason::Left, now);
+                }
+                continue;
+            }
+            match connection.stream.read(&mut self.scratch) {
+                Ok(0) => self.end_of_stream(session, now),
+                Ok(n_bytes) => self.receive(session, n_bytes, now),
+                Err(error) => match error.kind() {
+                    io::ErrorKind::WouldBlock => {}
+                    io::ErrorKind::Interrupted => self.mark_ready(session),
+                    _ => self.drop_connection(session, CloseReason::Failed, now),
+                },
+            }
+        }
+    }
+
+    /// Hands every message of a chunk to the broker.
+    fn receive(&mut self, session: SessionId, n_bytes: usize, now: Instant) {
+        let Some(connection) = connection(&mut self.connections, session) else {
+            return;
+        };
+        connection.note_heard();
+        if !connection.is_closing {
+            let buffered_bytes = connection.decoder.buffered_bytes();
+            let mut chunk = &self.scratch[..n_bytes];
+            loop {
+                match connection.decoder.decode(&mut chunk) {
+                    Ok(Some(message)) => {
+                        tracing::trace!(client = session.client(), "message");
+                        self.broker.handle(Input::Received(session, &message), now);
+                    }
+                    Ok(None) => break,
+                    Err(fault) => {
+                        tracing::debug!(client = session.client(), %fault, "broken stream");
+                        self.broker.handle(Input::Broken(session, &fault), now);
+                        break;
+                    }
+                }
+            }
+            self.receive_bytes += connection.decoder.buffered_bytes();
+            self.receive_bytes -= buffered_bytes;
+        }
+        // A chunk that is not full has emptied the socket; on Linux, whatever comes afterwards is
+        // told as a new event. Elsewhere, and at the end of the stream, only a read can tell.
+        let is_drained = n_bytes < CHUNK_BYTES && cfg!(target_os = "linux");
+        if !is_drained || connection.is_read_closed {
+            self.mark_ready(session);
+        }
+        if RECEIVE_BYTES < self.receive_bytes {
+            self.make_receive_room(now);
+        }
+        self.apply(now);
+    }
+
+    /// Closes the connection whose unfinished message takes the most memory.
+    fn make_receive_room(&mut self, now: Instant) {
+        let open = self
+            .connections
+            .iter()
+            .flatten()
+            .filter(|connection| !connection.is_closing);
+        if let Some(largest) = open.max_by_key(|connection| connection.decoder.buffered_bytes()) {
+            let session = largest.id;
+            tracing::warn!(
+                client = session.client(),
+                "closed to free memory for messages"
+            );
+            self.broker
+                .handle(Input::Broken(session, &Fault::NoMemory), now);
+        }
+    }
+
+    fn end_of_stream(&mut self, session: SessionId, now: Instant) {
+        let Some(connection) = connection(&mut self.connections, session) else {
+            return;
+        };
+        connection.has_ended = true;
+        let finished = connection.decoder.finish();
+        if connection.is_write_closed || connection.is_closing {
+            return self.drop_connection(session, CloseReason::Left, now);
+        }
+        match finished {
+            Ok(()) => self.broker.handle(Input::Finished(session), now),
+            Err(fault) => self.broker.handle(Input::Broken(session, &fault), now),
+        }
+        self.apply(now);
+    }
+
+    /// Does what the broker has decided.
+    fn apply(&mut self, now: Instant) {
+        while let Some(output) = self.broker.poll_output() {
+            match output {
+                Output::Write(session) => self.mark_dirty(session),
+                Output::Close(session, reason) => self.close(session, reason, now),
+            }
+        }
+    }
+
+    fn close(&mut self, session: SessionId, reason: CloseReason, now: Instant) {
+        tracing::debug!(client = session.client(), %reason, "closing");
+        if reason == CloseReason::SlowConsumer {
+            tracing::warn!(
+                client = session.client(),
+                "closed: it does not read what it is sent"
+            );
+            return self.drop_connection(session, reason, now);
+        }
+        let Some(connection) = connection(&mut self.connections, session) else {
+            return;
+        };
+        connection.is_closing = true;
+        self.receive_bytes -= connection.decoder.buffered_bytes();
+        connection.decoder = Decoder::new(self.decode_limits);
+        self.lingering.push_back((now + LINGER, session));
+        self.mark_dirty(session);
+    }
+
+    fn drop_connection(&mut self, session: SessionId, reason: CloseReason, now: Instant) {
+        if connection(&mut self.connections, session).is_none() {
+            return;
+        }
+        if let Some(connection) = self
+            .connections
+            .get_mut(session.slot())
+            .and_then(Option::take)
+        {
+            self.receive_bytes -= connection.decoder.buffered_bytes();
+        }
+        tracing::debug!(client = session.client(), %reason, "closed");
+        self.broker.handle(Input::Closed(session, reason), now);
+        self.apply(now);
+    }
+
+    fn accept(&mut self, now: Instant) {
+        for n in 0..self.listeners.len() {
+            for _ in 0..ACCEPTS_PER_TURN {
+                let listener = &mut self.listeners[n];
+                if !listener.is_ready || self.drops_at.is_some() {
+                    break;
+                }
+                if let Some(stream) = listener.accept(now) {
+                    self.welcome(stream);
+                }
+            }
+        }
+    }
+
+    /// Makes a connection of a socket, or tells it why not.
+    fn welcome(&mut self, mut stream: Stream) {
+        let peer = stream.peer();
+        let session = match self.broker.open(peer.clone()) {
+            Ok(session) => session,
+            Err(refusal) => {
+                tracing::warn!(address = ?peer.address, %refusal, "connection refused");
+                let error = refusal.to_line();
+                // It is about to be closed; whether it hears why is not worth waiting for.
+                stream.write_all(&error).ok();
+                return;
+            }
+        };
+        let slot = session.slot();
+        let token = Token(self.first_connection + slot);
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        if let Err(error) = self.poll.registry().register(&mut stream, token, interest) {
+            tracing::warn!(%error, "a connection cannot be watched");
+            self.broker
+                .handle(Input::Closed(session, CloseReason::Failed), Instant::now());
+            return;
+        }
+        tracing::debug!(client = session.client(), address = ?peer.address, "connected");
+        if self.connections.len() <= slot {
+            self.connections.resize_with(slot + 1, || None);
+        }
+        self.connections[slot] = Some(Connection::new(session, stream, self.decode_limits));
+    }
+
+    /// Writes each outbox that has got something. What the writing brings about is written too.
+    fn write_dirty(&mut self, now: Instant) {
+        let mut again = Vec::new();
+        while let Some(session) = self.dirty.pop() {
+            if let Some(connection) = connection(&mut self.connections, session) {
+                connection.is_dirty = false;
+                if self.write(session, now) {
+                    again.push(session);
+                }
+                self.apply(now);
+            }
+        }
+        again
+            .into_iter()
+            .for_each(|session| self.mark_dirty(session));
+    }
+
+    /// Writes what the socket takes; whether it may take more in the next turn.
+    fn write(&mut self, session: SessionId, now: Instant) -> bool {
+        let mut n_bytes = 0;
+        loop {
+            let Some(connection) = connection(&mut self.connections, session) else {
+                return false;
+            };
+            let Some(outbox) = self.broker.outbox(session) else {
+                return false;
+            };
+            if outbox.is_empty() {
+                self.finish_closing(session, now);
+                return false;
+            }
+            if !connection.is_writable {
+                return false;
+            }
+            if WRITE_BYTES_PER_TURN <= n_bytes {
+                return true;
+            }
+            let written = match connection.write(outbox, now) {
+                Ok(Written::Some(n_written)) => n_written,
+                Ok(Written::Blocked) => {
+                    self.broker.handle(Input::Written(session, 0), now);
+                    return false;
+                }
+                Ok(Written::Paced(until)) => {
+                    self.paced.push_back((until, session));
+                    return false;
+                }
+                Err(_) => {
+                    self.drop_connection(session, CloseReason::Failed, now);
+                    return false;
+                }
+            };
+            n_bytes += written;
+            self.broker.handle(Input::Written(session, written), now);
+        }
+    }
+
+    /// The outbox is written: a connection that is being closed tells its peer so, and goes when
+    /// the peer has gone, for closing it while there is something to read could destroy what was
+    /// just written.
+    fn finish_closing(&mut self, session: SessionId, now: Instant) {
+        let Some(connection) = connection(&mut self.connections, session) else {
+            return;
+        };
+        if !connection.is_closing {
+            return;
+        }
+        connection.shut_down();
+        if connection.has_ended {
+            self.drop_connection(session, CloseReason::Left, now);
+        }
+    }
+
+    /// Goes on stopping; whether the server may end.
+    fn stop(&mut self, now: Instant) -> bool {
+        if self.drops_at.is_none() {
+            tracing::info!("stopping");
+            self.listeners.clear();
+            self.broker.shut_down(now);
+            self.drops_at = self
+                .broker
+                .drain_deadline()
+                .map(|deadline| deadline + LINGER);
+            self.apply(now);
+            self.write_dirty(now);
+        }
+        self.broker.is_drained() || self.drops_at.is_some_and(|drops_at| drops_at <= now)
+    }
+
+    fn mark_dirty(&mut self, session: SessionId) {
+        if let Some(connection) = connection(&mut self.connections, session)
+            && !connection.is_dirty
+        {
+            connection.is_dirty = true;
+            self.dirty.push(session);
+        }
+    }
+
+    fn mark_ready(&mut self, session: SessionId) {
+        if let Some(connection) = connection(&mut self.connections, session)
+            && !connection.is_ready
+        {
+            connection.is_ready = true;
+            self.ready.push_back(session);
+        }
+    }
+}
+
+/// The connection of a session, unless another has taken its place.
+fn connection(
+    connections: &mut [Option<Connection>],
+    session: SessionId,
+) -> Option<&mut Connection> {
+    let connection = connections.get_mut(session.slot())?.as_mut()?;
+    (connection.id == session).then_some(connection)
+}

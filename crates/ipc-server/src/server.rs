@@ -1,0 +1,214 @@
+//! The server as a value: built, bound, run, stopped.
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
+};
+
+use ipc_core::Limits;
+use ipc_wire::{Address, DecodeLimits};
+use mio::{Poll, Waker};
+
+use crate::{
+    hub::{Hub, WAKE},
+    listener::{BindError, Listener, default_addresses},
+};
+
+/// What a server is to be like.
+#[derive(Clone, Debug, Default)]
+pub struct Builder {
+    addresses: Vec<Address>,
+    limits: Limits,
+    decode_limits: DecodeLimits,
+}
+
+impl Builder {
+    /// Adds an address to listen on; without any, the server listens on [`default_addresses`].
+    #[must_use]
+    pub fn listen(mut self, address: Address) -> Self {
+        self.addresses.push(address);
+        self
+    }
+
+    /// Sets what peers may use.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Sets what one message may cost.
+    #[must_use]
+    pub const fn decode_limits(mut self, limits: DecodeLimits) -> Self {
+        self.decode_limits = limits;
+        self
+    }
+
+    /// Binds the addresses. Clients may connect from now on, and wait until the server runs.
+    ///
+    /// # Errors
+    ///
+    /// [`BindError`] for the first address that cannot be listened on.
+    pub fn bind(self) -> Result<Server, BindError> {
+        let defaults = if self.addresses.is_empty() {
+            default_addresses()
+        } else {
+            Vec::new()
+        };
+        let mut listeners = Vec::new();
+        for address in self.addresses.iter().chain(&defaults) {
+            listeners.extend(Listener::bind(address)?);
+        }
+        let addresses: Vec<_> = listeners
+            .iter()
+            .map(|listener| listener.address.clone())
+            .collect();
+        let (limits, decode_limits) = (self.limits, self.decode_limits);
+        Ok(Server {
+            listeners,
+            addresses,
+            limits,
+            decode_limits,
+        })
+    }
+}
+
+/// A server that is bound and does not run yet.
+#[derive(Debug)]
+pub struct Server {
+    listeners: Vec<Listener>,
+    addresses: Vec<Address>,
+    limits: Limits,
+    decode_limits: DecodeLimits,
+}
+
+impl Server {
+    /// Begins to describe a server.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Where it listens, with the ports that the system chose.
+    #[must_use]
+    pub fn addresses(&self) -> &[Address] {
+        &self.addresses
+    }
+
+    /// Runs the server in a thread of its own.
+    ///
+    /// # Errors
+    ///
+    /// When the system gives no thread or no event queue.
+    pub fn spawn(self) -> io::Result<Running> {
+        let addresses = self.addresses.clone();
+        let (hub, stopper) = self.into_hub()?;
+        let thread = std::thread::Builder::new().name("ipc-server".to_owned());
+        let thread = thread.spawn(move || hub.run())?;
+        Ok(Running {
+            addresses,
+            stopper,
+            thread: Some(thread),
+        })
+    }
+
+    /// Runs the server in this thread until it is stopped; `started` gets what stops it.
+    ///
+    /// # Errors
+    ///
+    /// When the system's event queue fails.
+    pub fn run(self, started: impl FnOnce(Stopper)) -> io::Result<()> {
+        let (hub, stopper) = self.into_hub()?;
+        started(stopper);
+        hub.run()
+    }
+
+    fn into_hub(self) -> io::Result<(Hub, Stopper)> {
+        let poll = Poll::new()?;
+        let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
+        let stopper = Stopper {
+            is_stopping: Arc::default(),
+            waker,
+        };
+        let is_stopping = Arc::clone(&stopper.is_stopping);
+        let hub = Hub::new(
+            poll,
+            self.listeners,
+            self.limits,
+            self.decode_limits,
+            is_stopping,
+        )?;
+        Ok((hub, stopper))
+    }
+}
+
+/// Stops a server; may be used from any thread.
+#[derive(Clone, Debug)]
+pub struct Stopper {
+    is_stopping: Arc<AtomicBool>,
+    waker: Arc<Waker>,
+}
+
+impl Stopper {
+    /// Tells the server to stop: it takes nothing new, tells its clients, lets calls in flight
+    /// end (up to the limit for draining), and returns.
+    pub fn stop(&self) {
+        self.is_stopping.store(true, Ordering::Release);
+        if let Err(error) = self.waker.wake() {
+            tracing::error!(%error, "the server cannot be woken to stop");
+        }
+    }
+}
+
+/// A server in a thread of its own, which is stopped and joined when this is dropped.
+#[derive(Debug)]
+pub struct Running {
+    addresses: Vec<Address>,
+    stopper: Stopper,
+    thread: Option<JoinHandle<io::Result<()>>>,
+}
+
+impl Running {
+    /// Where it listens, with the ports that the system chose.
+    #[must_use]
+    pub fn addresses(&self) -> &[Address] {
+        &self.addresses
+    }
+
+    /// What stops the server.
+    #[must_use]
+    pub fn stopper(&self) -> Stopper {
+        self.stopper.clone()
+    }
+
+    /// Stops the server and waits until it has.
+    ///
+    /// # Errors
+    ///
+    /// What made the server end before it was stopped.
+    pub fn stop(mut self) -> io::Result<()> {
+        self.join()
+    }
+
+    fn join(&mut self) -> io::Result<()> {
+        self.stopper.stop();
+        let ended = self.thread.take().map(JoinHandle::join);
+        ended
+            .unwrap_or(Ok(Ok(())))
+            .unwrap_or_else(|_panic| Err(io::Error::other("the server's thread panicked")))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.thread.is_some()
+            && let Err(error) = self.join()
+        {
+            tracing::error!(%error, "the server failed");
+        }
+    }
+}

@@ -30,12 +30,12 @@ const SEGMENT_BYTES: u32 = 4 * SEED_READ_BYTES as u32 + 12;
 #[non_exhaustive]
 pub enum BindError {
     /// The system refuses; most often another process is there already.
-    #[error("cannot listen on {address}: {}", explain(source))]
+    #[error("cannot listen on {address}: {}", explain(error))]
     Io {
         /// The address.
         address: Address,
         /// What the system says.
-        source: io::Error,
+        error: io::Error,
     },
     /// The path of a Unix socket is taken by something else.
     #[error("cannot listen on {address}: {problem}")]
@@ -47,7 +47,7 @@ pub enum BindError {
     },
     /// The system gives no event queue.
     #[error("cannot make an event queue: {0}")]
-    EventQueue(#[source] io::Error),
+    EventQueue(io::Error),
     /// The system has no such sockets.
     #[error("cannot listen on {address}: this system has no Unix sockets")]
     Unsupported {
@@ -112,9 +112,9 @@ impl Listener {
     pub(crate) fn bind(address: &Address) -> Result<Vec<Self>, BindError> {
         match address {
             Address::Tcp { host, port } => {
-                let fail = |source| BindError::Io {
+                let fail = |error| BindError::Io {
                     address: address.clone(),
-                    source,
+                    error,
                 };
                 let found = (host.as_str(), *port).to_socket_addrs().map_err(fail)?;
                 let mut found: Vec<_> = found.collect();
@@ -271,9 +271,9 @@ mod unix {
         address: &Address,
         path: &Path,
     ) -> Result<(mio::net::UnixListener, SocketFile), BindError> {
-        let io_error = |source| BindError::Io {
+        let io_error = |error| BindError::Io {
             address: address.clone(),
-            source,
+            error,
         };
         let problem = |problem: String| BindError::Path {
             address: address.clone(),

@@ -1,0 +1,117 @@
+//! Bounds hold, and the server lives on past each of them.
+
+use std::io::Read;
+
+use super::harness::{Peer, ServerProcess};
+
+#[test]
+#[cfg(unix)]
+fn out_of_file_descriptors_existing_connections_go_on_and_accepting_resumes() {
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "ulimit -n 40; exec \"$0\" --listen tcp://127.0.0.1:0"]);
+    command.arg(env!("CARGO_BIN_EXE_ipc-server"));
+    let server = ServerProcess::start_with(&mut command, 1);
+    let mut early = server.hello("early");
+
+    let crowd: Vec<Peer> = (0..60).map(|_| server.connect()).collect();
+    for _ in 0..100 {
+        early.stats();
+    }
+    drop(crowd);
+    let mut late = server.connect();
+    assert_eq!(
+        late.hello("late"),
+        late.ask(CLIENTS)["response"][1]["client"].as_u64().unwrap()
+    );
+}
+
+const CLIENTS: &str = r#"{"object":"ipc","method":"clients","id":"clients"}"#;
+
+#[test]
+fn names_subscriptions_and_requests_are_bounded_for_one_connection() {
+    let server = ServerProcess::start();
+    let mut peer = server.hello("greedy");
+    for n in 0..256 {
+        peer.register(&format!("object-{n}"));
+    }
+    assert_eq!(
+        peer.ask(r#"{"reg_object":"one more","id":1}"#)["code"],
+        "denied"
+    );
+    for n in 0..512 {
+        peer.listen(&format!("event-{n}"));
+    }
+    assert_eq!(
+        peer.ask(r#"{"event_name":"one more","id":1}"#)["code"],
+        "denied"
+    );
+
+    let mut caller = server.hello("caller");
+    let calls: String = (0..4097)
+        .map(|n| format!("{{\"object\":\"object-0\",\"method\":\"m\",\"id\":{n}}}\n"))
+        .collect();
+    caller.send(calls);
+    let refused = caller.receive();
+    assert_eq!(
+        (&refused["code"], &refused["id"]),
+        (&"busy".into(), &4096.into())
+    );
+}
+
+#[test]
+fn unfinished_messages_of_many_connections_do_not_fill_the_memory() {
+    let server = ServerProcess::start();
+    let mut watcher = server.hello("watcher");
+    let block = format!(r#"{{"response":"{}"#, "x".repeat(15_000_000));
+    // 30 times 15 MB is more than the 256 MiB that unfinished messages may take.
+    let mut peers: Vec<Peer> = (0..30).map(|_| server.connect()).collect();
+    for peer in &mut peers {
+        peer.try_send(&block).ok();
+    }
+    watcher.wait_for_stat("faults", |n_faults| 0 < n_faults);
+    assert_eq!(
+        server.connect().ask(r#"{"reg_object":"a"}"#)["success"],
+        "OK"
+    );
+    #[cfg(target_os = "linux")]
+    assert!(resident_bytes(&server) < 512 * 1024 * 1024);
+}
+
+/// The memory of a process that is in use, in bytes.
+#[cfg(target_os = "linux")]
+fn resident_bytes(server: &ServerProcess) -> u64 {
+    let mut status = String::new();
+    let path = format!("/proc/{}/status", server.child.id());
+    std::fs::File::open(path)
+        .unwrap()
+        .read_to_string(&mut status)
+        .unwrap();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn idle_connections_take_little_memory() {
+    let n_peers = if cfg!(feature = "slow-tests") {
+        3500
+    } else {
+        500
+    };
+    let server = ServerProcess::start();
+    let mut watcher = server.hello("watcher");
+    let before = resident_bytes(&server);
+    let peers: Vec<Peer> = (0..n_peers)
+        .map(|n| {
+            let mut peer = server.connect();
+            peer.hello(&format!("idle-{n}"));
+            peer
+        })
+        .collect();
+    watcher.stats();
+    let each = (resident_bytes(&server) - before) / peers.len() as u64;
+    assert!(each <= 4096, "{each} bytes for each idle connection");
+}

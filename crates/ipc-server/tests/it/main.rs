@@ -1,0 +1,15 @@
+//! The real server over real sockets, with real processes around it.
+
+#![expect(clippy::unwrap_used, reason = "what fails in a test fails the test")]
+
+mod bad_input;
+mod crashes;
+mod embedding;
+mod harness;
+mod isolation;
+mod limits;
+mod lines_dialect;
+mod process;
+mod seed_dialect;
+#[cfg(unix)]
+mod unix_sockets;

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 
 /// How long anything may take before a test gives up: far beyond what a loaded machine needs.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -190,17 +190,19 @@ impl Peer {
         String::from_utf8(self.seed_read()).unwrap()
     }
 
-    /// The next message, wherever the stream is cut; `None` at its end.
-    pub(crate) fn next(&mut self) -> Option<Value> {
+    /// The text of the next message, wherever the stream is cut; `None` at its end.
+    pub(crate) fn next_text(&mut self) -> Option<String> {
         loop {
             // A large message is only tried when its end may be there: not once a chunk.
             let is_short = self.received.len() < 256 * 1024;
             if is_short || self.received.trim_ascii_end().ends_with(b"}") {
-                let mut values = serde_json::Deserializer::from_slice(&self.received).into_iter();
-                if let Some(Ok(value)) = values.next() {
-                    let n_bytes = values.byte_offset();
+                let mut texts =
+                    serde_json::Deserializer::from_slice(&self.received).into_iter::<&RawValue>();
+                if let Some(Ok(text)) = texts.next() {
+                    let text = text.get().to_owned();
+                    let n_bytes = texts.byte_offset();
                     self.received.drain(..n_bytes);
-                    return Some(value);
+                    return Some(text);
                 }
             }
             let mut buffer = [0; 64 * 1024];
@@ -219,6 +221,11 @@ impl Peer {
             }
             self.received.extend_from_slice(&buffer[..n_bytes]);
         }
+    }
+
+    /// The next message, wherever the stream is cut; `None` at its end.
+    pub(crate) fn next(&mut self) -> Option<Value> {
+        Some(serde_json::from_str(&self.next_text()?).unwrap())
     }
 
     pub(crate) fn receive(&mut self) -> Value {

@@ -10,6 +10,7 @@ mod isolation;
 mod limits;
 mod lines_dialect;
 mod process;
+mod protocol_document;
 mod seed_dialect;
 #[cfg(unix)]
 mod unix_sockets;

@@ -166,7 +166,8 @@ impl Hub {
             };
             connection.is_read_closed |= event.is_read_closed();
             connection.is_write_closed |= event.is_write_closed() || event.is_error();
-            if event.is_writable() {
+            // Every event tells that the socket is writable; it only matters after it was not.
+            if event.is_writable() && !connection.is_writable {
                 connection.is_writable = true;
                 if !connection.is_dirty {
                     connection.is_dirty = true;

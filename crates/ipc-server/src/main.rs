@@ -34,17 +34,14 @@ fn run(args: &Args) -> anyhow::Result<()> {
         builder = builder.listen(address);
     }
     let server = builder.bind()?;
+    stop_on_signals(server.stopper())?;
     let mut stdout = io::stdout().lock();
     for address in server.addresses() {
         writeln!(stdout, "listening on {address}").context("cannot write to standard output")?;
     }
     stdout.flush().context("cannot write to standard output")?;
     drop(stdout);
-    let mut handled = Ok(());
-    server
-        .run(|stopper| handled = stop_on_signals(stopper))
-        .context("the event loop failed")?;
-    handled
+    server.run().context("the event loop failed")
 }
 
 fn log_to_stderr(filter: &str) -> anyhow::Result<()> {

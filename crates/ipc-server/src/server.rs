@@ -63,27 +63,44 @@ impl Builder {
         for address in self.addresses.iter().chain(&defaults) {
             listeners.extend(Listener::bind(address)?);
         }
-        let addresses: Vec<_> = listeners
+        let addresses = listeners
             .iter()
             .map(|listener| listener.address.clone())
             .collect();
-        let (limits, decode_limits) = (self.limits, self.decode_limits);
+        let (hub, stopper) =
+            make_hub(listeners, self.limits, self.decode_limits).map_err(BindError::EventQueue)?;
         Ok(Server {
-            listeners,
             addresses,
-            limits,
-            decode_limits,
+            hub,
+            stopper,
         })
     }
+}
+
+fn make_hub(
+    listeners: Vec<Listener>,
+    limits: Limits,
+    decode_limits: DecodeLimits,
+) -> io::Result<(Hub, Stopper)> {
+    let poll = Poll::new()?;
+    let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
+    let stopper = Stopper {
+        is_stopping: Arc::default(),
+        waker,
+    };
+    let is_stopping = Arc::clone(&stopper.is_stopping);
+    Ok((
+        Hub::new(poll, listeners, limits, decode_limits, is_stopping)?,
+        stopper,
+    ))
 }
 
 /// A server that is bound and does not run yet.
 #[derive(Debug)]
 pub struct Server {
-    listeners: Vec<Listener>,
     addresses: Vec<Address>,
-    limits: Limits,
-    decode_limits: DecodeLimits,
+    hub: Hub,
+    stopper: Stopper,
 }
 
 impl Server {
@@ -99,50 +116,35 @@ impl Server {
         &self.addresses
     }
 
-    /// Runs the server in a thread of its own.
-    ///
-    /// # Errors
-    ///
-    /// When the system gives no thread or no event queue.
-    pub fn spawn(self) -> io::Result<Running> {
-        let addresses = self.addresses.clone();
-        let (hub, stopper) = self.into_hub()?;
-        let thread = std::thread::Builder::new().name("ipc-server".to_owned());
-        let thread = thread.spawn(move || hub.run())?;
-        Ok(Running {
-            addresses,
-            stopper,
-            thread: Some(thread),
-        })
+    /// What stops the server.
+    #[must_use]
+    pub fn stopper(&self) -> Stopper {
+        self.stopper.clone()
     }
 
-    /// Runs the server in this thread until it is stopped; `started` gets what stops it.
+    /// Runs the server in this thread until it is stopped.
     ///
     /// # Errors
     ///
     /// When the system's event queue fails.
-    pub fn run(self, started: impl FnOnce(Stopper)) -> io::Result<()> {
-        let (hub, stopper) = self.into_hub()?;
-        started(stopper);
-        hub.run()
+    pub fn run(self) -> io::Result<()> {
+        self.hub.run()
     }
 
-    fn into_hub(self) -> io::Result<(Hub, Stopper)> {
-        let poll = Poll::new()?;
-        let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
-        let stopper = Stopper {
-            is_stopping: Arc::default(),
-            waker,
-        };
-        let is_stopping = Arc::clone(&stopper.is_stopping);
-        let hub = Hub::new(
-            poll,
-            self.listeners,
-            self.limits,
-            self.decode_limits,
-            is_stopping,
-        )?;
-        Ok((hub, stopper))
+    /// Runs the server in a thread of its own.
+    ///
+    /// # Errors
+    ///
+    /// When the system gives no thread.
+    pub fn spawn(self) -> io::Result<Running> {
+        let thread = std::thread::Builder::new().name("ipc-server".to_owned());
+        let hub = self.hub;
+        let thread = thread.spawn(move || hub.run())?;
+        Ok(Running {
+            addresses: self.addresses,
+            stopper: self.stopper,
+            thread: Some(thread),
+        })
     }
 }
 

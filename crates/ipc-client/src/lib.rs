@@ -50,6 +50,7 @@ mod call;
 mod client;
 mod connect;
 mod core;
+mod dispatch;
 mod driver;
 mod emit;
 mod error;
@@ -78,9 +79,7 @@ pub use crate::{
     call::{Call, CallFuture, Object, RawCall, RawCallFuture},
     client::Client,
     emit::{Emit, EmitFuture},
-    error::{
-        AddressError, CallError, ConnectError, DisconnectReason, RequestError, WaitError,
-    },
+    error::{AddressError, CallError, ConnectError, DisconnectReason, RequestError, WaitError},
     feed::{Event, Lagged},
     json::RawJson,
     provider::{Methods, ObjectError, ParamError, Provider, Request, Response},

@@ -1,0 +1,228 @@
+//! The handle that applications hold.
+
+use std::{fmt, future::Future, sync::Arc, time::Duration};
+
+use ipc_wire::{Address, Dialect, Name, Pattern};
+use serde::Serialize;
+use tokio::task::JoinHandle;
+
+use crate::{
+    Builder, ConnectError, ConnectionState, Emit, Object, ObjectError, Provider, Register, Request,
+    RequestError, Response, Subscription, WaitForObjects, Watch, shared::Shared, subscription,
+    subscriptions::Topic,
+};
+
+/// One connection to the server, shared by all clones.
+///
+/// The connection is closed when the last clone is dropped and with it everything that was made
+/// from it: [`Object`], [`Registration`](crate::Registration), [`Subscription`], pending calls.
+/// [`close`](Self::close) closes it before that.
+#[derive(Clone)]
+pub struct Client {
+    handle: Arc<Handle>,
+}
+
+/// What all clones share; its end is the end of the connection.
+struct Handle {
+    shared: Arc<Shared>,
+    /// Ends by itself when told to close, after it has written what was queued.
+    driver: JoinHandle<()>,
+}
+
+impl Client {
+    /// Connects to the server that [`default_address`](crate::default_address) finds.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`]; the first connection is attempted once.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves nothing behind.
+    pub async fn connect() -> Result<Self, ConnectError> {
+        Self::builder().connect().await
+    }
+
+    /// Sets up a client by hand.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    pub(crate) fn new(shared: Arc<Shared>, driver: JoinHandle<()>) -> Self {
+        Self {
+            handle: Arc::new(Handle { shared, driver }),
+        }
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.handle.shared
+    }
+
+    /// The object of this name, whether it is registered now or not.
+    ///
+    /// Keeping it saves a little work with each call.
+    #[must_use]
+    pub fn object(&self, name: impl AsRef<str>) -> Object {
+        Object::new(self.clone(), name.as_ref())
+    }
+
+    /// Provides an object: its calls are given to `provider` from now on, and again after each
+    /// reconnect.
+    ///
+    /// A provider is a type that implements [`Provider`], a table of [`Methods`](crate::Methods),
+    /// or a closure from [`Request`] to a future. Await the result to register.
+    pub fn register<P: Provider>(&self, object: impl AsRef<str>, provider: P) -> Register {
+        Register::new(self.clone(), object.as_ref(), Arc::new(provider))
+    }
+
+    /// Provides an object through a closure that answers every call.
+    ///
+    /// The same as [`register`](Self::register), with the closure's types said for the compiler.
+    ///
+    /// ```no_run
+    /// # async fn example(client: ipc_client::Client) -> Result<(), ipc_client::RequestError> {
+    /// use ipc_client::Response;
+    ///
+    /// let echo = client
+    ///     .register_fn("echo", |request| async move {
+    ///         Response::new(&request.raw_param())
+    ///     })
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn register_fn<F, R>(&self, object: impl AsRef<str>, answer: F) -> Register
+    where
+        F: Fn(Request) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<Response, ObjectError>> + Send + 'static,
+    {
+        self.register(object, answer)
+    }
+
+    /// Sends an event to everyone who listens to it at this moment. Await the result to send; it
+    /// says how many connections the event was sent to.
+    pub fn emit<T: Serialize + ?Sized>(&self, event: impl AsRef<str>, value: &T) -> Emit {
+        Emit::new(self.clone(), event.as_ref(), value)
+    }
+
+    /// Listens to the event of exactly this name.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`] when the name is none, or the server declines or cannot be reached.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the subscription.
+    pub async fn listen(&self, event: impl AsRef<str>) -> Result<Subscription, RequestError> {
+        let topic = Topic::Literal(Name::new(event.as_ref())?);
+        subscription::listen(self, topic).await
+    }
+
+    /// Listens to all events whose names match: dots separate tokens, `*` is one token, `>` is
+    /// the rest.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`] when the pattern is none, or the server declines, cannot be reached, or
+    /// is too old for patterns.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the subscription.
+    pub async fn listen_pattern(
+        &self,
+        pattern: impl AsRef<str>,
+    ) -> Result<Subscription, RequestError> {
+        let topic = Topic::Pattern(Pattern::new(pattern.as_ref())?);
+        subscription::listen(self, topic).await
+    }
+
+    /// Waits until all these objects are registered. Await the result; without a
+    /// [`timeout`](WaitForObjects::timeout) it waits for ever.
+    pub fn wait_for_objects<N: Into<String>>(
+        &self,
+        names: impl IntoIterator<Item = N>,
+    ) -> WaitForObjects {
+        WaitForObjects::new(self.clone(), names.into_iter().map(N::into).collect())
+    }
+
+    /// Where the server is.
+    #[must_use]
+    pub fn address(&self) -> &Address {
+        self.shared().address()
+    }
+
+    /// The number that the server gave this connection; another one after each reconnect, none
+    /// from a server of the seed system.
+    #[must_use]
+    pub fn id(&self) -> Option<u64> {
+        self.shared().greeting().client
+    }
+
+    /// The server's name and version, such as `ipc-server/0.1.0`; none from a server of the seed
+    /// system.
+    #[must_use]
+    pub fn server(&self) -> Option<String> {
+        self.shared().greeting().server
+    }
+
+    /// Whether the server is one of the 2024 seed system.
+    ///
+    /// Towards such a server one request is outstanding at a time, events cannot be given up
+    /// once listened to, patterns and registration modes other than the default are
+    /// [`Unsupported`](RequestError::Unsupported), and timeouts are kept by this side alone.
+    #[must_use]
+    pub fn is_seed(&self) -> bool {
+        self.shared().greeting().dialect == Dialect::Seed
+    }
+
+    /// Whether the connection stands at this moment.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        matches!(self.states().current(), ConnectionState::Connected)
+    }
+
+    /// The state of the connection, now and as it changes.
+    #[must_use]
+    pub fn states(&self) -> Watch<ConnectionState> {
+        Watch::new(self.shared().subscribe_states())
+    }
+
+    /// The timeout of calls that do not say one themselves.
+    #[must_use]
+    pub fn call_timeout(&self) -> Option<Duration> {
+        self.shared().config().call_timeout
+    }
+
+    /// Writes what was queued and closes the connection, for all clones.
+    ///
+    /// Calls that are open end with [`CallError::Disconnected`](crate::CallError::Disconnected),
+    /// handlers that run are aborted, subscriptions end after what they have buffered.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future does not stop the closing.
+    pub async fn close(&self) {
+        self.shared().begin_close();
+        let closed = |state: &ConnectionState| matches!(state, ConnectionState::Closed { .. });
+        // None is as good: then there is no driver any more.
+        self.states().wait_for(closed).await;
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("address", self.address())
+            .field("state", &self.states().current())
+            .field("is_running", &!self.handle.driver.is_finished())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.shared.begin_close();
+    }
+}

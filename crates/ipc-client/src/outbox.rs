@@ -1,0 +1,242 @@
+//! What is to be written to the server, in the order of the dialect.
+//!
+//! After hello messages are appended to one buffer, which the connection's task takes as a whole:
+//! many messages a write. In the seed dialect every message is a write of its own, and one
+//! request is outstanding at a time, for its answer carries no id. Kept by
+//! [`Core`](crate::core::Core).
+
+use std::collections::VecDeque;
+
+use ipc_wire::{Dialect, Message};
+
+/// Whoever finds this much queued waits: as much as the server queues for a connection. One
+/// message may exceed it.
+const MAX_QUEUED_BYTES: usize = 8 * 1024 * 1024;
+
+/// A buffer that grew beyond this for one large message is given back.
+const KEPT_BYTES: usize = 1024 * 1024;
+
+/// The message is larger than the server takes.
+#[derive(Debug)]
+pub(crate) struct TooLarge {
+    pub(crate) bytes: usize,
+}
+
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    dialect: Dialect,
+    message_bytes: usize,
+    lines: Vec<u8>,
+    /// How often the writer took `lines`: what was put in an earlier batch may be written.
+    batch: u64,
+    seed: Seed,
+}
+
+#[derive(Debug, Default)]
+struct Seed {
+    /// Messages without an answer: events, subscriptions, replies to calls.
+    one_way: VecDeque<Vec<u8>>,
+    /// Messages with an answer.
+    requests: VecDeque<(u64, Vec<u8>)>,
+    /// The request whose answer is next.
+    outstanding: Option<u64>,
+    queued_bytes: usize,
+}
+
+impl Outbox {
+    pub(crate) fn new() -> Self {
+        Self {
+            dialect: Dialect::Lines,
+            message_bytes: usize::MAX,
+            lines: Vec::new(),
+            batch: 0,
+            seed: Seed::default(),
+        }
+    }
+
+    /// Forgets everything: a new connection begins, or none.
+    pub(crate) fn reset(&mut self, dialect: Dialect, message_bytes: usize) {
+        self.dialect = dialect;
+        self.message_bytes = message_bytes;
+        self.lines.clear();
+        self.batch += 1;
+        self.seed = Seed::default();
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        MAX_QUEUED_BYTES <= self.lines.len() + self.seed.queued_bytes
+    }
+
+    /// The batch that a message is put in now.
+    pub(crate) const fn batch(&self) -> u64 {
+        self.batch
+    }
+
+    /// Adds a message; `request` is its id if it has an answer.
+    pub(crate) fn push(
+        &mut self,
+        message: &Message<'_>,
+        request: Option<u64>,
+    ) -> Result<(), TooLarge> {
+        match self.dialect {
+            Dialect::Lines => {
+                let start = self.lines.len();
+                message.encode(&mut self.lines, Dialect::Lines);
+                let bytes = self.lines.len() - start - 1;
+                if self.message_bytes < bytes {
+                    self.lines.truncate(start);
+                    return Err(TooLarge { bytes });
+                }
+            }
+            Dialect::Seed => {
+                let mut encoded = Vec::new();
+                message.encode(&mut encoded, Dialect::Seed);
+                self.seed.queued_bytes += encoded.len();
+                match request {
+                    Some(id) => self.seed.requests.push_back((id, encoded)),
+                    None => self.seed.one_way.push_back(encoded),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves what may be written now to `buffer`, which is empty; whether there was anything.
+    pub(crate) fn take(&mut self, buffer: &mut Vec<u8>) -> bool {
+        match self.dialect {
+            Dialect::Lines if self.lines.is_empty() => return false,
+            Dialect::Lines => {
+                if KEPT_BYTES < buffer.capacity() {
+                    *buffer = Vec::new();
+                }
+                std::mem::swap(&mut self.lines, buffer);
+                self.batch += 1;
+            }
+            Dialect::Seed => {
+                let Some(message) = self.seed.take() else {
+                    return false;
+                };
+                self.seed.queued_bytes -= message.len();
+                *buffer = message;
+            }
+        }
+        true
+    }
+
+    /// In the seed dialect: an answer came; to which request.
+    pub(crate) const fn answered(&mut self) -> Option<u64> {
+        self.seed.outstanding.take()
+    }
+
+    /// In the seed dialect: forgets a request that waits for its turn.
+    pub(crate) fn withdraw(&mut self, id: u64) {
+        let Some(at) = self.seed.position(id) else {
+            return;
+        };
+        if let Some((_, message)) = self.seed.requests.remove(at) {
+            self.seed.queued_bytes -= message.len();
+        }
+    }
+
+    /// Whether any byte of a request may have been written.
+    pub(crate) fn was_taken(&self, id: u64, batch: u64) -> bool {
+        match self.dialect {
+            Dialect::Lines => batch < self.batch,
+            Dialect::Seed => self.seed.position(id).is_none(),
+        }
+    }
+}
+
+impl Seed {
+    fn take(&mut self) -> Option<Vec<u8>> {
+        if let Some(message) = self.one_way.pop_front() {
+            return Some(message);
+        }
+        if self.outstanding.is_some() {
+            return None;
+        }
+        let (id, message) = self.requests.pop_front()?;
+        self.outstanding = Some(id);
+        Some(message)
+    }
+
+    fn position(&self, id: u64) -> Option<usize> {
+        self.requests.iter().position(|(queued, _)| *queued == id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ipc_wire::{Payload, Text, Wait};
+
+    use super::*;
+
+    fn listen(name: &str) -> Message<'_> {
+        Message::Listen(ipc_wire::Listen {
+            event: Text::from_literal(name.as_bytes()),
+            matching: None,
+            id: None,
+        })
+    }
+
+    fn wait() -> Message<'static> {
+        Message::Wait(Wait {
+            objects: Payload::from_json(b"[]"),
+            timeout_ms: None,
+            missing: None,
+            id: None,
+        })
+    }
+
+    fn take(outbox: &mut Outbox) -> Option<String> {
+        let mut buffer = Vec::new();
+        outbox
+            .take(&mut buffer)
+            .then(|| String::from_utf8(buffer).unwrap())
+    }
+
+    #[test]
+    fn the_lines_dialect_writes_everything_at_once() {
+        let mut outbox = Outbox::new();
+        outbox.push(&listen("\"a\""), None).unwrap();
+        outbox.push(&wait(), Some(1)).unwrap();
+        assert!(!outbox.was_taken(1, 0));
+        assert_eq!(
+            take(&mut outbox).unwrap(),
+            "{\"event_name\":\"a\"}\n{\"list\":[]}\n"
+        );
+        assert!(outbox.was_taken(1, 0));
+        assert_eq!(take(&mut outbox), None);
+    }
+
+    #[test]
+    fn the_seed_dialect_has_one_request_outstanding() {
+        let mut outbox = Outbox::new();
+        outbox.reset(Dialect::Seed, usize::MAX);
+        outbox.push(&wait(), Some(1)).unwrap();
+        outbox.push(&wait(), Some(2)).unwrap();
+        outbox.push(&wait(), Some(3)).unwrap();
+        outbox.push(&listen("\"a\""), None).unwrap();
+        assert_eq!(take(&mut outbox).unwrap(), "{\"event_name\":\"a\"}");
+        assert_eq!(take(&mut outbox).unwrap(), "{\"list\":[]}");
+        assert_eq!(take(&mut outbox), None, "the first is not answered");
+        assert!(outbox.was_taken(1, 0) && !outbox.was_taken(2, 0));
+        outbox.withdraw(2);
+        assert_eq!(outbox.answered(), Some(1));
+        assert_eq!(take(&mut outbox).unwrap(), "{\"list\":[]}");
+        assert_eq!(outbox.answered(), Some(3));
+        assert_eq!(outbox.seed.queued_bytes, 0);
+    }
+
+    #[test]
+    fn a_message_at_the_limit_is_taken_and_one_past_it_is_not() {
+        let mut outbox = Outbox::new();
+        let size = "{\"list\":[]}".len();
+        outbox.reset(Dialect::Lines, size);
+        outbox.push(&wait(), None).unwrap();
+        outbox.reset(Dialect::Lines, size - 1);
+        let refused = outbox.push(&wait(), None).unwrap_err();
+        assert_eq!(refused.bytes, size);
+        assert_eq!(take(&mut outbox), None);
+    }
+}

@@ -1,0 +1,320 @@
+//! Requests in the form in which they wait to be sent, perhaps more than once.
+//!
+//! Values are written as JSON by the caller, outside of every lock; what is left to do when a
+//! request is sent is to put it between the words of the envelope.
+
+use std::{sync::Arc, time::Duration};
+
+use ipc_wire::{
+    Call, Dialect, Event, IPC_OBJECT, Listen, Message, Name, Payload, Register, RequestId, Text,
+    Wait,
+};
+use serde::Serialize;
+
+use crate::{CallError, Mode, RawJson, subscriptions::Topic};
+
+/// A request that waits to be sent.
+#[derive(Debug)]
+pub(crate) enum Outgoing {
+    Call(CallMessage),
+    Event(EventMessage),
+    Listen(ListenMessage),
+    Register(RegisterMessage),
+    Wait {
+        list: RawJson,
+        /// How long the server may hold the answer.
+        hold: Duration,
+    },
+}
+
+impl Outgoing {
+    /// The request as it travels.
+    pub(crate) fn message(&self, id: Option<RequestId>, timeout_ms: Option<u64>) -> Message<'_> {
+        match self {
+            Self::Call(call) => Message::Call(call.message(id, timeout_ms)),
+            Self::Event(event) => Message::Event(Event {
+                event: Text::from_literal(&event.name),
+                result: Payload::from_pretty_json(&event.result),
+                retain: event.retain,
+                id,
+            }),
+            Self::Listen(listen) => Message::Listen(Listen {
+                event: Text::from_literal(&listen.name),
+                matching: listen
+                    .is_pattern
+                    .then(|| Text::from_literal(b"\"pattern\"")),
+                id,
+            }),
+            Self::Register(register) => Message::Register(Register {
+                object: Text::from_literal(&register.object),
+                mode: register.mode.literal().map(Text::from_literal),
+                interface: register.interface.as_ref().map(RawJson::payload),
+                id,
+            }),
+            Self::Wait { list, .. } => Message::Wait(Wait {
+                objects: list.payload(),
+                timeout_ms,
+                missing: None,
+                id,
+            }),
+        }
+    }
+
+    /// Whether the server says anything to it at all.
+    pub(crate) const fn is_answered(&self, dialect: Dialect) -> bool {
+        match (self, dialect) {
+            (Self::Event(event), Dialect::Lines) => event.is_confirmed,
+            (Self::Event(_) | Self::Listen(_), Dialect::Seed) => false,
+            (Self::Call(_) | Self::Listen(_) | Self::Register(_) | Self::Wait { .. }, _) => true,
+        }
+    }
+
+    /// Whether a server of the seed system understands it.
+    pub(crate) const fn is_known_to_seed(&self) -> bool {
+        match self {
+            Self::Call(call) => call.is_known_to_seed,
+            Self::Listen(listen) => !listen.is_pattern,
+            Self::Register(register) => matches!(register.mode, Mode::Exclusive),
+            Self::Event(_) | Self::Wait { .. } => true,
+        }
+    }
+
+    /// Whether the server goes on working for it when its answer is not wanted any more.
+    pub(crate) const fn is_cancellable(&self) -> bool {
+        matches!(self, Self::Call(_) | Self::Wait { .. })
+    }
+
+    /// How long the server is asked to hold the answer, where that is not the request's timeout.
+    pub(crate) const fn hold(&self) -> Option<Duration> {
+        match self {
+            Self::Wait { hold, .. } => Some(*hold),
+            Self::Call(_) | Self::Event(_) | Self::Listen(_) | Self::Register(_) => None,
+        }
+    }
+
+    /// For the errors of calls: what was called.
+    pub(crate) fn object_and_method(&self) -> (String, String) {
+        match self {
+            Self::Call(call) => (decode_literal(&call.object), decode_literal(call.method())),
+            Self::Event(_) | Self::Listen(_) | Self::Register(_) | Self::Wait { .. } => {
+                (String::new(), String::new())
+            }
+        }
+    }
+}
+
+/// A call: the literals of its names, and its argument.
+#[derive(Debug)]
+pub(crate) struct CallMessage {
+    object: Arc<[u8]>,
+    /// The method's literal and then the argument, in one allocation.
+    body: Vec<u8>,
+    method_len: usize,
+    has_param: bool,
+    headers: Option<RawJson>,
+    is_known_to_seed: bool,
+}
+
+/// What most methods and arguments fit in.
+const BODY_BYTES: usize = 128;
+
+impl CallMessage {
+    /// `write_param` appends the argument and says whether there is one.
+    pub(crate) fn new(
+        object: Arc<[u8]>,
+        method: &str,
+        write_param: impl FnOnce(&mut Vec<u8>) -> Result<bool, CallError>,
+    ) -> Result<Self, CallError> {
+        let mut body = Vec::with_capacity(BODY_BYTES);
+        push_literal(&mut body, method);
+        let method_len = body.len();
+        let has_param = write_param(&mut body)?;
+        Ok(Self {
+            object,
+            body,
+            method_len,
+            has_param,
+            headers: None,
+            is_known_to_seed: true,
+        })
+    }
+
+    pub(crate) fn set_headers(
+        &mut self,
+        headers: &(impl Serialize + ?Sized),
+    ) -> Result<(), serde_json::Error> {
+        let headers = RawJson::new(headers)?;
+        if !headers.as_str().starts_with('{') {
+            return Err(serde::ser::Error::custom("headers are a JSON object"));
+        }
+        self.headers = Some(headers);
+        Ok(())
+    }
+
+    fn method(&self) -> &[u8] {
+        &self.body[..self.method_len]
+    }
+
+    fn message(&self, id: Option<RequestId>, timeout_ms: Option<u64>) -> Call<'_> {
+        let param = &self.body[self.method_len..];
+        // A server of the seed system gets neither id nor anything else that it does not know.
+        let headers = self.headers.as_ref().filter(|_| id.is_some());
+        Call {
+            object: Text::from_literal(&self.object),
+            method: Text::from_literal(self.method()),
+            param: self.has_param.then(|| Payload::from_pretty_json(param)),
+            timeout_ms,
+            headers: headers.map(RawJson::payload),
+            stream: false,
+            id,
+        }
+    }
+}
+
+/// An event: the literal of its name, and its value.
+#[derive(Debug)]
+pub(crate) struct EventMessage {
+    name: Vec<u8>,
+    result: Vec<u8>,
+    pub(crate) retain: bool,
+    pub(crate) is_confirmed: bool,
+}
+
+impl EventMessage {
+    pub(crate) fn new<T: Serialize + ?Sized>(
+        name: &Name,
+        value: &T,
+    ) -> Result<Self, serde_json::Error> {
+        Ok(Self {
+            name: literal(name.as_str()),
+            result: serde_json::to_vec(value)?,
+            retain: false,
+            is_confirmed: true,
+        })
+    }
+}
+
+/// A subscription.
+#[derive(Debug)]
+pub(crate) struct ListenMessage {
+    name: Vec<u8>,
+    is_pattern: bool,
+}
+
+impl ListenMessage {
+    pub(crate) fn new(topic: &Topic) -> Self {
+        Self {
+            name: literal(topic.as_str()),
+            is_pattern: matches!(topic, Topic::Pattern(_)),
+        }
+    }
+}
+
+/// A registration.
+#[derive(Clone, Debug)]
+pub(crate) struct RegisterMessage {
+    object: Vec<u8>,
+    mode: Mode,
+    interface: Option<RawJson>,
+}
+
+impl RegisterMessage {
+    pub(crate) fn new(object: &str, mode: Mode, interface: Option<RawJson>) -> Self {
+        Self {
+            object: literal(object),
+            mode,
+            interface,
+        }
+    }
+}
+
+/// What the server itself can be asked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum ServerMethod {
+    Ping,
+    Objects,
+    Describe,
+    Clients,
+    Stats,
+    Unregister,
+    Unlisten,
+    Cancel,
+}
+
+impl ServerMethod {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Ping => "ping",
+            Self::Objects => "objects",
+            Self::Describe => "describe",
+            Self::Clients => "clients",
+            Self::Stats => "stats",
+            Self::Unregister => "unregister",
+            Self::Unlisten => "unlisten",
+            Self::Cancel => "cancel",
+        }
+    }
+
+    /// Asks about an object.
+    pub(crate) fn call(self, object: &str) -> Outgoing {
+        self.call_with(&format!(r#"{{"object":{}}}"#, RawJson::text(object)))
+    }
+
+    pub(crate) fn call_without_param(self) -> Outgoing {
+        self.call_with("")
+    }
+
+    /// Gives up listening.
+    pub(crate) fn unlisten(topic: &Topic) -> Outgoing {
+        let event = RawJson::text(topic.as_str());
+        Self::Unlisten.call_with(&match topic {
+            Topic::Literal(_) => format!(r#"{{"event":{event}}}"#),
+            Topic::Pattern(_) => format!(r#"{{"event":{event},"match":"pattern"}}"#),
+        })
+    }
+
+    /// Gives up on the answer to a request.
+    pub(crate) fn cancel(id: u64) -> Outgoing {
+        Self::Cancel.call_with(&format!(r#"{{"id":{id}}}"#))
+    }
+
+    fn call_with(self, param: &str) -> Outgoing {
+        let mut body = literal(self.name());
+        let method_len = body.len();
+        body.extend_from_slice(param.as_bytes());
+        Outgoing::Call(CallMessage {
+            object: literal(IPC_OBJECT).into(),
+            body,
+            method_len,
+            has_param: !param.is_empty(),
+            headers: None,
+            // Whatever it answers to ping, it lives.
+            is_known_to_seed: matches!(self, Self::Ping),
+        })
+    }
+}
+
+/// A text as a JSON string, quotes included.
+pub(crate) fn literal(text: &str) -> Vec<u8> {
+    let mut literal = Vec::with_capacity(text.len() + 2);
+    push_literal(&mut literal, text);
+    literal
+}
+
+/// Appends a text as a JSON string.
+pub(crate) fn push_literal(out: &mut Vec<u8>, text: &str) {
+    let is_plain = |byte: &u8| !matches!(byte, b'"' | b'\\' | 0..0x20);
+    if text.as_bytes().iter().all(is_plain) {
+        out.push(b'"');
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
+    } else {
+        out.extend_from_slice(serde_json::Value::from(text).to_string().as_bytes());
+    }
+}
+
+/// What a JSON string says.
+pub(crate) fn decode_literal(literal: &[u8]) -> String {
+    let text = Text::from_literal(literal).decode();
+    text.unwrap_or_default().into_owned()
+}

@@ -1,0 +1,246 @@
+//! The requests whose answers are outstanding.
+//!
+//! A slot is filled by the connection's task and emptied by the future of the request. It holds
+//! the waker and then the answer in place, so that a request costs no channel of its own. Kept by
+//! [`Core`](crate::core::Core), which also keeps the one invariant: a slot that waits is either
+//! answered, expired, abandoned by its owner, or ended with the connection.
+
+use std::{
+    collections::HashMap,
+    hash::{BuildHasherDefault, Hasher},
+    task::Waker,
+};
+
+use ipc_wire::Code;
+use tokio::time::Instant;
+
+use crate::{RawJson, RequestError};
+
+/// What the server or a provider answered.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    Response(RawJson),
+    Error {
+        error: RawJson,
+        origin: Origin,
+    },
+    Success {
+        delivered: Option<u64>,
+    },
+    Objects {
+        is_complete: bool,
+        missing: Option<RawJson>,
+    },
+}
+
+/// Whose error it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Origin {
+    /// The provider's own.
+    Provider,
+    /// The server's, with a code where this version knows it.
+    Server(Option<Code>),
+}
+
+impl Answer {
+    pub(crate) fn into_success(self) -> Result<(), RequestError> {
+        self.into_delivered().map(drop)
+    }
+
+    pub(crate) fn into_delivered(self) -> Result<u64, RequestError> {
+        match self {
+            Self::Success { delivered } => Ok(delivered.unwrap_or(0)),
+            other => Err(other.into_refusal()),
+        }
+    }
+
+    pub(crate) fn into_response(self) -> Result<RawJson, RequestError> {
+        match self {
+            Self::Response(response) => Ok(response),
+            other => Err(other.into_refusal()),
+        }
+    }
+
+    /// An answer that is an error, or of a kind that does not belong to the request.
+    pub(crate) fn into_refusal(self) -> RequestError {
+        let (code, message) = match self {
+            Self::Error { error, origin } => {
+                let code = match origin {
+                    Origin::Provider => None,
+                    Origin::Server(code) => code,
+                };
+                (code, error.to_message())
+            }
+            Self::Response(_) | Self::Success { .. } | Self::Objects { .. } => {
+                let message = "the server answered the request with something else";
+                (None, message.to_owned())
+            }
+        };
+        RequestError::Refused { code, message }
+    }
+}
+
+/// How a request ended.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    Answered(Answer),
+    /// Its time passed.
+    TimedOut,
+    /// The connection was lost after it may have been written.
+    Lost,
+    /// The connection was lost, or its time passed, before any of it was written.
+    Unwritten,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Pending {
+    slots: HashMap<u64, Slot, BuildHasherDefault<IdHasher>>,
+    last_id: u64,
+    /// No slot that waits has an earlier deadline. It may be too early: then a look is in vain.
+    earliest: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    /// Which batch of the outbox the request was put in.
+    batch: u64,
+    deadline: Option<Instant>,
+    state: SlotState,
+}
+
+#[derive(Debug)]
+enum SlotState {
+    Waiting(Option<Waker>),
+    Done(Ended),
+}
+
+impl Pending {
+    /// An id that was never used before.
+    pub(crate) const fn next_id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    /// Notes a request; whether its deadline is now the earliest.
+    pub(crate) fn insert(
+        &mut self,
+        id: u64,
+        batch: u64,
+        deadline: Option<Instant>,
+        waker: Option<Waker>,
+    ) -> bool {
+        let state = SlotState::Waiting(waker);
+        let slot = Slot {
+            batch,
+            deadline,
+            state,
+        };
+        self.slots.insert(id, slot);
+        let is_earliest = match (deadline, self.earliest) {
+            (Some(deadline), Some(earliest)) => deadline < earliest,
+            (Some(_), None) => true,
+            (None, _) => false,
+        };
+        if is_earliest {
+            self.earliest = deadline;
+        }
+        is_earliest
+    }
+
+    /// Ends the request with this id. What is returned is to be woken; an id that nobody waits
+    /// for is ignored.
+    pub(crate) fn end(&mut self, id: u64, ended: Ended) -> Option<Waker> {
+        let slot = self.slots.get_mut(&id)?;
+        let SlotState::Waiting(waker) = &mut slot.state else {
+            return None;
+        };
+        let waker = waker.take();
+        slot.state = SlotState::Done(ended);
+        waker
+    }
+
+    /// How the request ended, once it has; otherwise remembers whom to wake.
+    pub(crate) fn take(&mut self, id: u64, waker: &Waker) -> Option<Ended> {
+        match self.slots.get_mut(&id).map(|slot| &mut slot.state) {
+            Some(SlotState::Waiting(known)) => {
+                if !known.as_ref().is_some_and(|known| known.will_wake(waker)) {
+                    *known = Some(waker.clone());
+                }
+                None
+            }
+            Some(SlotState::Done(_)) => self.slots.remove(&id).and_then(|slot| match slot.state {
+                SlotState::Done(ended) => Some(ended),
+                SlotState::Waiting(_) => None,
+            }),
+            // A future that asks owns its slot, so it is never absent.
+            None => Some(Ended::Lost),
+        }
+    }
+
+    /// Forgets a request; whether it was still waiting.
+    pub(crate) fn remove(&mut self, id: u64) -> bool {
+        let slot = self.slots.remove(&id);
+        slot.is_some_and(|slot| matches!(slot.state, SlotState::Waiting(_)))
+    }
+
+    pub(crate) const fn earliest(&self) -> Option<Instant> {
+        self.earliest
+    }
+
+    /// The requests whose time has passed. Those are to be [ended](Self::end).
+    pub(crate) fn expired(&mut self, now: Instant) -> Vec<u64> {
+        let mut expired = Vec::new();
+        self.earliest = None;
+        for (id, slot) in &self.slots {
+            let (SlotState::Waiting(_), Some(deadline)) = (&slot.state, slot.deadline) else {
+                continue;
+            };
+            if deadline <= now {
+                expired.push(*id);
+            } else if self.earliest.is_none_or(|earliest| deadline < earliest) {
+                self.earliest = Some(deadline);
+            }
+        }
+        expired
+    }
+
+    /// Ends everything, because the connection ended.
+    pub(crate) fn end_all(
+        &mut self,
+        was_written: impl Fn(u64, u64) -> bool,
+        wakers: &mut Vec<Waker>,
+    ) {
+        self.earliest = None;
+        for (id, slot) in &mut self.slots {
+            if let SlotState::Waiting(waker) = &mut slot.state {
+                wakers.extend(waker.take());
+                slot.state = SlotState::Done(if was_written(*id, slot.batch) {
+                    Ended::Lost
+                } else {
+                    Ended::Unwritten
+                });
+            }
+        }
+    }
+}
+
+/// Spreads ids, which this side chooses and counts up: a multiplication is enough.
+#[derive(Debug, Default)]
+pub(crate) struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        // 2^64 divided by the golden ratio.
+        self.0 = (self.0 ^ number).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+}

@@ -1,0 +1,154 @@
+//! Asking the server itself: the object `ipc`.
+
+use std::time::Duration;
+
+use serde::{Deserialize, de::DeserializeOwned};
+use tokio::time::Instant;
+
+use crate::{
+    Client, RawJson, RequestError,
+    exchange::Exchange,
+    outgoing::{Outgoing, ServerMethod},
+};
+
+/// A connection, as others see it.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Peer {
+    /// The number that the server gave it.
+    pub client: u64,
+    /// What it calls itself.
+    pub name: Option<String>,
+}
+
+/// A registered object.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct ObjectInfo {
+    /// Its name.
+    pub object: String,
+    /// How its name is shared: `exclusive`, `replace`, `queue` or `shared`.
+    pub mode: String,
+    /// Who answers its calls.
+    pub providers: Vec<Peer>,
+    /// Who stands by.
+    pub standby: Vec<Peer>,
+}
+
+/// A registered object with its own description.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct ObjectDescription {
+    /// Its name.
+    pub object: String,
+    /// How its name is shared: `exclusive`, `replace`, `queue` or `shared`.
+    pub mode: String,
+    /// Who answers its calls.
+    pub providers: Vec<Peer>,
+    /// Who stands by.
+    pub standby: Vec<Peer>,
+    /// What its provider says about it: a JSON object.
+    pub interface: Option<RawJson>,
+}
+
+/// A connection and what it does.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct ClientInfo {
+    /// The number that the server gave it.
+    pub client: u64,
+    /// What it calls itself.
+    pub name: Option<String>,
+    /// How it speaks: `seed` or `lines`.
+    pub dialect: String,
+    /// Where it comes from.
+    pub address: String,
+    /// Its process, where the system tells.
+    pub pid: Option<u32>,
+    /// Its user, where the system tells.
+    pub uid: Option<u32>,
+    /// The objects it provides.
+    pub objects: Vec<String>,
+    /// How many events and patterns it listens to.
+    pub subscriptions: u64,
+    /// How many of its own calls are open.
+    pub calls_out: u64,
+    /// How many calls to it are open.
+    pub calls_in: u64,
+    /// How many bytes wait to be written to it.
+    pub queued_bytes: u64,
+    /// How many events it missed because it was slow.
+    pub events_dropped: u64,
+}
+
+/// Questions to the server itself.
+///
+/// Each ends with a [`RequestError`] when the server declines or cannot be reached, and with
+/// [`RequestError::Unsupported`] from a server of the seed system, apart from
+/// [`ping`](Self::ping). Dropping their futures is safe.
+impl Client {
+    /// How long the way to the server and back takes.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`] when the server cannot be reached.
+    pub async fn ping(&self) -> Result<Duration, RequestError> {
+        let start = Instant::now();
+        let outgoing = ServerMethod::Ping.call_without_param();
+        // Whatever the answer is, it came.
+        Exchange::new(self.clone(), outgoing, self.call_timeout()).await?;
+        Ok(start.elapsed())
+    }
+
+    /// The registered objects, by name.
+    ///
+    /// # Errors
+    ///
+    /// See [above](#impl-Client).
+    pub async fn objects(&self) -> Result<Vec<ObjectInfo>, RequestError> {
+        self.ask(ServerMethod::Objects.call_without_param()).await
+    }
+
+    /// One registered object and what its provider says about it.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError::Refused`] with the code `object_not_found` when it is not registered; and
+    /// see [above](#impl-Client).
+    pub async fn describe(
+        &self,
+        object: impl AsRef<str>,
+    ) -> Result<ObjectDescription, RequestError> {
+        self.ask(ServerMethod::Describe.call(object.as_ref())).await
+    }
+
+    /// The server's connections.
+    ///
+    /// # Errors
+    ///
+    /// See [above](#impl-Client).
+    pub async fn clients(&self) -> Result<Vec<ClientInfo>, RequestError> {
+        self.ask(ServerMethod::Clients.call_without_param()).await
+    }
+
+    /// The server's figures: numbers and texts by name.
+    ///
+    /// # Errors
+    ///
+    /// See [above](#impl-Client).
+    pub async fn stats(&self) -> Result<serde_json::Map<String, serde_json::Value>, RequestError> {
+        self.ask(ServerMethod::Stats.call_without_param()).await
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, outgoing: Outgoing) -> Result<T, RequestError> {
+        let answer = Exchange::new(self.clone(), outgoing, self.call_timeout()).await?;
+        answer
+            .into_response()?
+            .parse()
+            .map_err(RequestError::Decode)
+    }
+}

@@ -1,0 +1,79 @@
+//! What a client tells about itself as it changes: the connection's state and a registration's.
+
+use tokio::sync::watch;
+
+use crate::DisconnectReason;
+
+/// How the connection stands.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum ConnectionState {
+    /// It stands; what was registered and listened to is being restored or is restored.
+    Connected,
+    /// It is lost, and the client is trying to connect again.
+    Disconnected {
+        /// Why it was lost, or why the last attempt failed.
+        reason: DisconnectReason,
+    },
+    /// The client is closed for good.
+    Closed {
+        /// Why the connection ended; `None` when the client was closed by its owner.
+        reason: Option<DisconnectReason>,
+    },
+}
+
+/// How a registration stands.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum RegistrationState {
+    /// The server knows it.
+    Active,
+    /// There is no connection; it will be registered again after reconnecting.
+    Disconnected,
+    /// After reconnecting the server refused it, for example because somebody else took the name
+    /// meanwhile. The client goes on trying.
+    Refused {
+        /// The server's words.
+        message: String,
+    },
+    /// It was given back, or the client is closed.
+    Ended,
+}
+
+/// A value that changes, of which the newest state can be had and waited for.
+#[derive(Clone, Debug)]
+pub struct Watch<T>(watch::Receiver<T>);
+
+impl<T: Clone> Watch<T> {
+    pub(crate) const fn new(receiver: watch::Receiver<T>) -> Self {
+        Self(receiver)
+    }
+
+    /// The value of this moment.
+    #[must_use]
+    pub fn current(&self) -> T {
+        self.0.borrow().clone()
+    }
+
+    /// Waits until the value is another than the one seen last, and returns it; `None` when it
+    /// cannot change any more. Values in between may be skipped.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing.
+    pub async fn changed(&mut self) -> Option<T> {
+        self.0.changed().await.ok()?;
+        Some(self.0.borrow_and_update().clone())
+    }
+
+    /// Waits until the value is one that `is_wanted`, and returns it; `None` when it cannot
+    /// become one any more.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing.
+    pub async fn wait_for(&mut self, is_wanted: impl FnMut(&T) -> bool) -> Option<T> {
+        let value = self.0.wait_for(is_wanted).await.ok()?;
+        Some(value.clone())
+    }
+}

@@ -89,3 +89,8 @@ pub use crate::{
     subscription::Subscription,
     wait::WaitForObjects,
 };
+
+/// The README's Rust compiles, and its server in three lines runs.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -1,0 +1,69 @@
+//! Events through the real server.
+
+use ipc_client::Lagged;
+
+use super::{connect, start_server};
+
+#[tokio::test]
+async fn events_reach_names_and_patterns_in_order() {
+    let server = start_server();
+    let (listener, sender) = (
+        connect(&server, "listener").await,
+        connect(&server, "sender").await,
+    );
+    let mut literal = listener.listen("room.a.temp").await.unwrap();
+    let mut pattern = listener.listen_pattern("room.*.temp").await.unwrap();
+    for n in 0..100 {
+        assert_eq!(
+            sender.emit("room.a.temp", &n).await.unwrap(),
+            1,
+            "one copy for the connection"
+        );
+    }
+    assert_eq!(sender.emit("room.a", &0).await.unwrap(), 0);
+    for n in 0..100 {
+        for subscription in [&mut literal, &mut pattern] {
+            let event = subscription.recv().await.unwrap().unwrap();
+            assert_eq!(
+                (event.name(), event.parse::<u32>().unwrap()),
+                ("room.a.temp", n)
+            );
+        }
+    }
+    drop(literal);
+    drop(pattern);
+    // The server handles one connection's messages in order, so by this answer both have ended.
+    assert_eq!(listener.stats().await.unwrap()["subscriptions"], 0);
+}
+
+#[tokio::test]
+async fn what_a_slow_subscriber_misses_is_counted_to_the_event() {
+    let server = start_server();
+    let address = server.addresses()[0].clone();
+    let builder = ipc_client::Client::builder()
+        .address(address)
+        .event_buffer(10);
+    let listener = builder.connect().await.unwrap();
+    let sender = connect(&server, "sender").await;
+    let mut slow = listener.listen("tick").await.unwrap();
+    for n in 0..100 {
+        sender.emit("tick", &n).await.unwrap();
+    }
+    // This answer comes after the events, so the buffer has seen them all.
+    listener.ping().await.unwrap();
+    let mut n_next = 0;
+    while n_next < 100 {
+        match slow.recv().await.unwrap() {
+            Ok(event) => {
+                assert_eq!(event.parse::<u64>().unwrap(), n_next);
+                n_next += 1;
+            }
+            Err(Lagged::Missed(n_missed)) => {
+                assert_eq!(n_next, 10, "the oldest are kept");
+                n_next += n_missed;
+            }
+            Err(other) => panic!("{other}"),
+        }
+    }
+    assert_eq!(n_next, 100);
+}

@@ -18,7 +18,7 @@ const SLOW_SIMULATIONS: &str = "10000";
 
 /// Checks by tools that are used where they are installed: the tool, and its command line.
 const OPTIONAL_TOOLS: [(&str, &[&str]); 3] = [
-    ("cargo-deny", &["check", "--hide-inclusion-graph"]),
+    ("cargo-deny", &["check", "bans", "licenses", "sources"]),
     ("typos", &[]),
     ("taplo", &["fmt", "--check"]),
 ];

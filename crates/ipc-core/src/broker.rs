@@ -220,6 +220,8 @@ impl Broker {
         for session in sessions() {
             assert!(session.n_requests() <= self.limits.requests);
             assert!(session.in_flight.len() <= session.n_requests());
+            assert!(session.n_unanswered_turns() <= session.n_requests());
+            assert!(!session.has_empty_turns());
         }
     }
 

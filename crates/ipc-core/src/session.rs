@@ -116,6 +116,16 @@ impl Session {
         self.turns.len()
     }
 
+    /// Requests without an id that are not answered yet.
+    pub(crate) fn n_unanswered_turns(&self) -> usize {
+        self.turns.iter().filter(|turn| turn.is_none()).count()
+    }
+
+    /// Whether memory is spent on answers that hold nothing, which no limit counts.
+    pub(crate) fn has_empty_turns(&self) -> bool {
+        self.turns.iter().flatten().any(Vec::is_empty)
+    }
+
     /// Calls and waits that are not answered yet.
     pub(crate) fn n_requests(&self) -> usize {
         self.calls_out.len() + self.waits.len()
@@ -124,6 +134,17 @@ impl Session {
     /// Whether an answer is owed or waits to be written.
     pub(crate) fn is_owed(&self) -> bool {
         0 < self.n_requests() || !self.turns.is_empty() || !self.outbox.is_empty()
+    }
+
+    /// Whether it owes somebody an answer, or the server the end of one.
+    pub(crate) fn is_serving(&self) -> bool {
+        0 < self.calls_in.len() || self.seed_provider.serving.is_some()
+    }
+
+    /// Whether so many more bytes may be held for it: an empty queue takes any.
+    const fn fits(&self, n_bytes: usize, limit: usize) -> bool {
+        let queued_bytes = self.queued_bytes();
+        queued_bytes == 0 || queued_bytes + n_bytes <= limit
     }
 
     /// Bytes that the server holds for this session.
@@ -263,15 +284,15 @@ impl Sessions {
         }
     }
 
-    /// Takes back the turn of a request that is not answered when it succeeds.
+    /// Takes back the turn of a request that is not answered when it succeeds. Nobody has come
+    /// after it yet; so a session that waits for one answer may send any number of events, and
+    /// nothing is kept of them.
     pub(crate) fn answer_nothing(&mut self, session: SessionId, to: ReplyTo) {
         if let ReplyTo::Turn(turn) = to
             && let Some(session) = self.get_mut(session)
-            && let Some(place) = session.turn_mut(turn)
+            && turn + 1 == session.first_turn + session.turns.len() as u64
         {
-            *place = Some(Vec::new());
-            let id = session.id;
-            self.release_turns(id);
+            session.turns.pop_back();
         }
     }
 
@@ -295,7 +316,7 @@ impl Sessions {
             ReplyTo::Turn(turn) => {
                 let mut bytes = Vec::new();
                 answer.message(None).encode(&mut bytes, session.dialect);
-                if limit < session.queued_bytes() + bytes.len() {
+                if !session.fits(bytes.len(), limit) {
                     self.doom(id, CloseReason::SlowConsumer);
                 } else if let Some(session) = self.get_mut(id) {
                     let n_bytes = bytes.len();
@@ -434,7 +455,7 @@ impl Sessions {
         let mut bytes = Vec::new();
         message.encode(&mut bytes, Dialect::Seed);
         let n_bytes = bytes.len();
-        if limit < session.queued_bytes() + n_bytes {
+        if !session.fits(n_bytes, limit) {
             return Err(Full);
         }
         session.seed_provider.queued_bytes += n_bytes;

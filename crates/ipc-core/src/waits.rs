@@ -11,8 +11,9 @@ use crate::{io::SessionId, session::ReplyTo};
 /// A wait that is not answered yet; never given to another.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct WaitId {
-    slot: usize,
+    /// Comes first, so that of waits that end together the oldest is answered first.
     serial: u64,
+    slot: usize,
 }
 
 #[derive(Debug)]

@@ -114,7 +114,8 @@ impl Broker {
                 ));
             }
             let is_busy = 0 < session.n_requests() || n_own_turns < session.n_turns();
-            if is_busy || !session.objects.is_empty() {
+            // A provider that gave its objects back may still owe answers, which carry no id.
+            if is_busy || session.is_serving() || !session.objects.is_empty() {
                 let text = "say hello before registering objects and while nothing is in flight";
                 return Err(Refusal::new(Code::Denied, text));
             }

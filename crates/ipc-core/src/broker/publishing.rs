@@ -139,16 +139,21 @@ impl Broker {
             return;
         }
         let n_names = session.lost.len();
-        let name = if n_names < limit { name } else { ">" };
-        match session
-            .lost
-            .iter_mut()
-            .find(|(known, _)| known.as_str() == name)
-        {
-            Some((_, count)) => *count += 1,
-            None => session
+        let mut count = |name| {
+            let known = session
                 .lost
-                .extend(Name::new(name).ok().map(|name| (name, 1))),
+                .iter_mut()
+                .find(|(known, _)| known.as_str() == name);
+            known.map(|(_, count)| *count += 1)
+        };
+        if count(name).is_some() {
+            return;
+        }
+        let name = if n_names < limit { name } else { ">" };
+        if count(name).is_none() {
+            session
+                .lost
+                .extend(Name::new(name).ok().map(|name| (name, 1)));
         }
     }
 

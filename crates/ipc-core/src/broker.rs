@@ -10,6 +10,7 @@ mod ipc_object;
 mod leaving;
 mod naming;
 mod publishing;
+mod reports;
 
 use std::time::Instant;
 
@@ -24,7 +25,8 @@ use crate::{
     outbox::Outbox,
     refusal::Refusal,
     registry::Registry,
-    session::{Answer, ReplyTo, Sessions, json},
+    session::ReplyTo,
+    sessions::{Answer, Sessions, json},
     stats::Stats,
     subscriptions::Subscriptions,
     waits::{WaitId, Waits},

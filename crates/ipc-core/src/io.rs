@@ -44,7 +44,8 @@ pub enum Input<'a> {
     Received(SessionId, &'a Message<'a>),
     /// Bytes arrived that are no message; nothing that follows them may be looked at.
     Broken(SessionId, &'a Fault),
-    /// The socket took bytes from the front of the outbox.
+    /// The socket took bytes from the front of the outbox; none when it would not, which is when
+    /// the time to make progress begins.
     Written(SessionId, usize),
     /// The peer will send nothing more, but may still read.
     Finished(SessionId),

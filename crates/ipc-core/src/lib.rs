@@ -23,6 +23,7 @@ mod outbox;
 mod refusal;
 mod registry;
 mod session;
+mod sessions;
 mod stats;
 mod subscriptions;
 mod waits;

@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt};
 
 use ipc_wire::{Code, Dialect, Message, Outcome, Payload, Reply, Text};
 
-use crate::session::json;
+use crate::sessions::json;
 
 /// Why a request was declined, with a code for programs and a line for people.
 ///

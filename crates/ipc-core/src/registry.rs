@@ -151,15 +151,21 @@ impl Registry {
             self.objects.insert(name, object);
             return Claimed::Provides { replaced: None };
         };
-        let own = |known: &&mut Claim| known.session == claim.session;
-        if let Some(known) = object
-            .providers
-            .iter_mut()
-            .chain(&mut object.standby)
-            .find(own)
-        {
+        let own = |known: &Claim| known.session == claim.session;
+        let is_alone = object.providers.len() == 1;
+        if let Some(known) = object.providers.iter_mut().find(|known| own(known)) {
             known.interface = claim.interface.or(known.interface.take());
+            if is_alone {
+                known.mode = claim.mode;
+            }
             return Claimed::Renewed;
+        }
+        if let Some(place) = object.standby.iter().position(own) {
+            // Who stands by may take the name over; it only loses its place in the queue then.
+            if claim.mode != Mode::Replace || !is_alone {
+                return Claimed::Renewed;
+            }
+            object.standby.remove(place);
         }
         match claim.mode {
             Mode::Shared if object.mode() == Mode::Shared => {

@@ -8,7 +8,7 @@ use std::{
 
 use ipc_wire::{Address, DEFAULT_TCP_PORT, SEED_READ_BYTES};
 use mio::{Interest, Registry, Token, event::Source};
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, Socket, TcpKeepalive, Type};
 
 use crate::stream::Stream;
 
@@ -18,6 +18,12 @@ const BACKLOG: i32 = 1024;
 /// How long accepting rests when the process is out of file descriptors; doubled up to the longest.
 const FIRST_BACKOFF: Duration = Duration::from_millis(10);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(1);
+
+/// When the system asks whether a silent peer is still there. A peer that is half closed, and one
+/// on another machine, can be gone without a word.
+const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
+    .with_time(Duration::from_secs(60))
+    .with_interval(Duration::from_secs(10));
 
 /// The size of TCP segments on Linux: four reads of a seed client and the bytes of the timestamp
 /// option, so that wherever the system cuts a long message, a seed client reads whole blocks.
@@ -209,6 +215,8 @@ fn bind_tcp(address: SocketAddr) -> io::Result<Listener> {
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
+    // Accepted connections inherit it.
+    socket.set_tcp_keepalive(&KEEPALIVE)?;
     #[cfg(target_os = "linux")]
     socket.set_tcp_mss(SEGMENT_BYTES)?;
     socket.set_nonblocking(true)?;

@@ -11,7 +11,8 @@ use crate::{
     limits::MAX_TIMEOUT,
     outbox::Full,
     refusal::Refusal,
-    session::{Answer, InFlight, ReplyTo},
+    session::{InFlight, ReplyTo},
+    sessions::Answer,
 };
 
 /// The one code that a provider may use: it says the same whoever says it.

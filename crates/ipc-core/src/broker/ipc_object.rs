@@ -1,17 +1,22 @@
 //! The object `ipc`: how a peer talks to the server itself.
 
-use std::time::Instant;
+use std::{fmt, time::Instant};
 
 use ipc_wire::{Call, Code, Dialect, Name, Outcome, PROTOCOL, Payload, RequestId, Text};
 use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::{Value, json as value, value::RawValue};
+use serde_json::{json as value, value::RawValue};
 
-use super::{Broker, publishing::read_subscription};
+use super::{
+    Broker,
+    publishing::read_subscription,
+    reports::{ClientReport, Greeting, GreetingLimits, ObjectReport, StatsReport},
+};
 use crate::{
     io::SessionId,
     refusal::Refusal,
-    registry::{Claim, Object},
-    session::{Answer, ReplyTo, Session, json},
+    registry::Object,
+    session::ReplyTo,
+    sessions::{Answer, json},
 };
 
 /// What `describe` says of the object `ipc`: every method and event below.
@@ -57,7 +62,7 @@ impl Broker {
         let method = call.method.decode().unwrap_or_default();
         let response = match &*method {
             "hello" => self.hello(caller, to, read_param(call)?)?,
-            "ping" => value!({ "pong": true }),
+            "ping" => json(&value!({ "pong": true })),
             "objects" => self.objects(),
             "describe" => {
                 let ObjectParam { object } = read_param(call)?;
@@ -68,14 +73,14 @@ impl Broker {
             "unregister" => {
                 let ObjectParam { object } = read_param(call)?;
                 self.release(caller, &object, "unregistered")?;
-                value!({ "object": object })
+                json(&value!({ "object": object }))
             }
             "unlisten" => self.unlisten(caller, &read_param(call)?)?,
             "cancel" => {
                 let CancelParam { id } = read_param(call)?;
                 let id = RequestId::from_json(id.get().as_bytes());
                 let cancelled = id.is_some_and(|id| self.cancel(caller, &id));
-                value!({ "cancelled": cancelled })
+                json(&value!({ "cancelled": cancelled }))
             }
             "monitor" | "kick" => {
                 let text = format!("this server does not offer {method:?} yet");
@@ -86,16 +91,12 @@ impl Broker {
                 return Err(Refusal::new(Code::MethodNotFound, text));
             }
         };
-        self.respond(caller, to, &json(&response));
+        let outcome = Outcome::Response(Payload::from_json(&response));
+        self.sessions.answer(caller, to, Answer::Outcome(outcome));
         Ok(())
     }
 
-    fn respond(&mut self, caller: SessionId, to: ReplyTo, response: &[u8]) {
-        let outcome = Outcome::Response(Payload::from_json(response));
-        self.sessions.answer(caller, to, Answer::Outcome(outcome));
-    }
-
-    fn hello(&mut self, id: SessionId, to: ReplyTo, hello: Hello) -> Result<Value, Refusal> {
+    fn hello(&mut self, id: SessionId, to: ReplyTo, hello: Hello) -> Result<Vec<u8>, Refusal> {
         if hello.protocol != PROTOCOL {
             let text = format!(
                 "this server speaks protocol {PROTOCOL}, not protocol {}",
@@ -122,55 +123,38 @@ impl Broker {
             session.dialect = Dialect::Lines;
             session.name = name;
         }
-        Ok(value!({
-            "protocol": PROTOCOL,
-            "server": self.server,
-            "client": id.client(),
-            "limits": {
-                "message_bytes": self.message_bytes,
-                "names": self.limits.names,
-                "subscriptions": self.limits.subscriptions,
-                "requests": self.limits.requests,
-                "outbox_bytes": self.limits.outbox_bytes,
+        Ok(json(&Greeting {
+            protocol: PROTOCOL,
+            server: &self.server,
+            client: id.client(),
+            limits: GreetingLimits {
+                message_bytes: self.message_bytes,
+                names: self.limits.names,
+                subscriptions: self.limits.subscriptions,
+                requests: self.limits.requests,
+                outbox_bytes: self.limits.outbox_bytes,
             },
         }))
     }
 
-    fn objects(&self) -> Value {
-        let objects = self.registry.sorted();
-        objects
-            .iter()
-            .map(|(name, object)| self.describe_object(name.as_str(), object))
-            .collect()
+    fn objects(&self) -> Vec<u8> {
+        let objects = self.registry.sorted().into_iter();
+        let reports = objects.map(|(name, object)| self.report_object(name.as_str(), object));
+        json(&reports.collect::<Vec<_>>())
     }
 
-    fn describe_object(&self, name: &str, object: &Object) -> Value {
-        let clients = |claim: &Claim| {
-            let session = self.sessions.get(claim.session);
-            let name = session
-                .and_then(|session| session.name.as_ref())
-                .map(Name::as_str);
-            value!({ "client": claim.session.client(), "name": name })
-        };
-        value!({
-            "object": name,
-            "mode": object.mode().as_str(),
-            "providers": object.providers.iter().map(clients).collect::<Value>(),
-            "standby": object.standby.iter().map(clients).collect::<Value>(),
-        })
+    fn report_object<'a>(&'a self, name: &'a str, object: &Object) -> ObjectReport<'a> {
+        ObjectReport::new(name, object, &self.sessions)
     }
 
     /// The interface is spliced in as its provider wrote it.
     fn describe(&mut self, caller: SessionId, to: ReplyTo, name: &str) -> Result<(), Refusal> {
         let (description, interface) = match self.registry.get(name) {
-            Some(object) => (self.describe_object(name, object), object.interface()),
-            None if name == ipc_wire::IPC_OBJECT => {
-                let providers = value!([{ "client": 0, "name": self.server }]);
-                let description = value!({
-                    "object": name, "mode": "exclusive", "providers": providers, "standby": [],
-                });
-                (description, Some(INTERFACE.as_bytes()))
-            }
+            Some(object) => (self.report_object(name, object), object.interface()),
+            None if name == ipc_wire::IPC_OBJECT => (
+                ObjectReport::of_server(&self.server),
+                Some(INTERFACE.as_bytes()),
+            ),
             None => return Err(Refusal::OBJECT_NOT_FOUND),
         };
         let mut response = json(&description);
@@ -183,47 +167,29 @@ impl Broker {
         Ok(())
     }
 
-    fn clients(&self) -> Value {
-        let describe = |session: &Session| {
-            value!({
-                "client": session.id.client(),
-                "name": session.name.as_ref().map(Name::as_str),
-                "dialect": match session.dialect {
-                    Dialect::Seed => "seed",
-                    Dialect::Lines => "lines",
-                },
-                "address": session.peer.address,
-                "pid": session.peer.pid,
-                "uid": session.peer.uid,
-                "objects": session.objects.iter().map(Name::as_str).collect::<Value>(),
-                "subscriptions": session.subscriptions.len(),
-                "calls_out": session.calls_out.len(),
-                "calls_in": session.calls_in.len(),
-                "queued_bytes": session.queued_bytes(),
-                "events_dropped": session.n_lost,
-            })
-        };
+    fn clients(&self) -> Vec<u8> {
         let mut sessions: Vec<_> = self.sessions.iter().collect();
         sessions.sort_unstable_by_key(|session| session.id.client());
-        sessions.into_iter().map(describe).collect()
+        json(
+            &sessions
+                .into_iter()
+                .map(ClientReport::new)
+                .collect::<Vec<_>>(),
+        )
     }
 
-    fn show_stats(&self, now: Instant) -> Value {
-        let uptime = now.saturating_duration_since(self.started);
-        let mut shown = value!({
-            "server": self.server,
-            "uptime_s": uptime.as_secs(),
-            "connections": self.sessions.len(),
-            "objects": self.registry.len(),
-            "subscriptions": self.subscriptions.len(),
-        });
-        if let (Value::Object(shown), Value::Object(stats)) = (&mut shown, value!(self.stats())) {
-            shown.extend(stats);
-        }
-        shown
+    fn show_stats(&self, now: Instant) -> Vec<u8> {
+        json(&StatsReport {
+            server: &self.server,
+            uptime_s: now.saturating_duration_since(self.started).as_secs(),
+            connections: self.sessions.len(),
+            objects: self.registry.len(),
+            subscriptions: self.subscriptions.len(),
+            stats: self.stats(),
+        })
     }
 
-    fn unlisten(&mut self, id: SessionId, param: &EventParam) -> Result<Value, Refusal> {
+    fn unlisten(&mut self, id: SessionId, param: &EventParam) -> Result<Vec<u8>, Refusal> {
         let event = json(&param.event);
         let matching = param.matching.as_ref().map(json);
         let matching = matching.as_deref().map(Text::from_literal);
@@ -232,16 +198,20 @@ impl Broker {
             let text = format!("this connection does not listen to {:?}", param.event);
             return Err(Refusal::new(Code::NotOwner, text));
         }
-        Ok(value!({ "event": param.event }))
+        Ok(json(&value!({ "event": param.event })))
     }
 }
 
 fn read_param<T: DeserializeOwned>(call: &Call<'_>) -> Result<T, Refusal> {
     let param = call.param.unwrap_or(Payload::from_json(b"{}"));
-    param.parse().map_err(|error| {
+    let refuse = |why: &dyn fmt::Display| {
         let method = call.method.decode().unwrap_or_default();
-        // The parser's text says where in the parameter; it never quotes more than a key.
-        let text = format!("the parameter of {method:?} is wrong: {error}");
+        let text = format!("the parameter of {method:?} is wrong: {why}");
         Refusal::new(Code::Unsupported, text)
-    })
+    };
+    // Serde would take an array for a struct, value by value.
+    if !param.json().starts_with(b"{") {
+        return Err(refuse(&"it must be an object"));
+    }
+    param.parse().map_err(|error| refuse(&error))
 }

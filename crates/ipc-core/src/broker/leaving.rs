@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use ipc_wire::{Dialect, Name};
+use ipc_wire::Dialect;
 
-use super::{Broker, Timer};
+use super::{Broker, Timer, reports::ClientEvent};
 use crate::{
     io::{CloseReason, SessionId},
     refusal::Refusal,
@@ -113,11 +113,7 @@ impl Broker {
         self.end_requests(id);
         self.sessions.close(id, reason);
         if is_announced {
-            let result = serde_json::json!({
-                "client": id.client(),
-                "name": name.as_ref().map(Name::as_str),
-                "reason": reason.as_str(),
-            });
+            let result = ClientEvent::new(id, name.as_ref(), Some(reason.as_str()));
             self.announce_event("ipc.client.disconnected", &result);
         }
     }

@@ -3,14 +3,14 @@
 use std::time::Instant;
 
 use ipc_wire::{Code, Dialect, IPC_OBJECT, Name, Payload, Register, Wait};
-use serde_json::json as value;
 
-use super::{Broker, Timer, calling::deadline};
+use super::{Broker, Timer, calling::deadline, reports::ObjectEvent};
 use crate::{
     io::SessionId,
     refusal::Refusal,
     registry::{Claim, Claimed, Mode, Released},
-    session::{Answer, InFlight, ReplyTo, json},
+    session::{InFlight, ReplyTo},
+    sessions::{Answer, json},
     waits::{OpenWait, WaitId},
 };
 
@@ -101,7 +101,9 @@ impl Broker {
     }
 
     fn note_object(&mut self, session: SessionId, name: Name) {
-        if let Some(session) = self.sessions.get_mut(session) {
+        if let Some(session) = self.sessions.get_mut(session)
+            && !session.objects.contains(&name)
+        {
             session.objects.push(name);
         }
     }
@@ -137,7 +139,7 @@ impl Broker {
     }
 
     fn tell_registered(&mut self, name: &Name, session: SessionId) {
-        let result = value!({ "object": name.as_str(), "client": session.client() });
+        let result = ObjectEvent::new(name.as_str(), session, None);
         self.announce_event("ipc.object.registered", &result);
         for id in self.waits.naming(name.as_str()) {
             let Some(wait) = self
@@ -160,8 +162,7 @@ impl Broker {
     }
 
     fn tell_unregistered(&mut self, name: &Name, session: SessionId, reason: &str) {
-        let client = session.client();
-        let result = value!({ "object": name.as_str(), "client": client, "reason": reason });
+        let result = ObjectEvent::new(name.as_str(), session, Some(reason));
         self.announce_event("ipc.object.unregistered", &result);
     }
 

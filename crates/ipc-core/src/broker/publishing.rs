@@ -6,14 +6,17 @@ use ipc_wire::{
     Code, Dialect, Event, IPC_EVENT_PREFIX, LARGE_BYTES, Listen, Message, Name, Pattern, Payload,
     Text,
 };
-use serde_json::Value;
+use serde::Serialize;
 
-use super::Broker;
+use super::{
+    Broker,
+    reports::{ClientEvent, Lost},
+};
 use crate::{
     io::SessionId,
     outbox::{Encoded, Full},
     refusal::Refusal,
-    session::json,
+    sessions::json,
     subscriptions::{MAX_PATTERN_TOKENS, Subscription},
 };
 
@@ -162,7 +165,10 @@ impl Broker {
         while let Some(session) = self.sessions.get_mut(listener)
             && let Some((name, count)) = session.lost.first()
         {
-            let result = json(&serde_json::json!({ "event": name.as_str(), "count": count }));
+            let result = json(&Lost {
+                event: name.as_str(),
+                count: *count,
+            });
             self.sessions
                 .send(listener, &event(b"\"ipc.lost\"", &result))?;
             if let Some(session) = self.sessions.get_mut(listener) {
@@ -173,7 +179,7 @@ impl Broker {
     }
 
     /// Sends an event of the server's own to everyone who listens.
-    pub(super) fn announce_event(&mut self, name: &str, result: &Value) {
+    pub(super) fn announce_event(&mut self, name: &str, result: &impl Serialize) {
         let (literal, result) = (json(name), json(result));
         self.publish(
             name,
@@ -184,7 +190,7 @@ impl Broker {
 
     /// Sends a notice to one session. Notices are hints: one that does not fit is not sent, and in
     /// the seed dialect there are none.
-    pub(super) fn notify(&mut self, session: SessionId, name: &str, result: &Value) {
+    pub(super) fn notify(&mut self, session: SessionId, name: &str, result: &impl Serialize) {
         if self
             .sessions
             .get(session)
@@ -208,8 +214,8 @@ impl Broker {
             return;
         };
         state.is_announced = true;
-        let name = state.name.as_ref().map(Name::as_str);
-        let result = serde_json::json!({ "client": session.client(), "name": name });
+        let name = state.name.clone();
+        let result = ClientEvent::new(session, name.as_ref(), None);
         self.announce_event("ipc.client.connected", &result);
     }
 }

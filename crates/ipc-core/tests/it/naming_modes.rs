@@ -186,3 +186,31 @@ fn an_unknown_mode_is_unsupported() {
         ["unsupported"]
     );
 }
+
+#[test]
+fn registering_ones_own_name_in_another_mode_changes_it() {
+    let mut world = peers(&["a", "b", "caller"]);
+    world.register("a", "mango");
+    let refused = world.ask("b", &register("mango", "shared"));
+    assert_eq!(codes(std::slice::from_ref(&refused)), ["name_taken"]);
+    world.register_as("a", "mango", "shared");
+    world.register_as("b", "mango", "shared");
+    let both = [
+        asked(&mut world, &["a", "b"]),
+        asked(&mut world, &["a", "b"]),
+    ];
+    assert!(both.contains(&vec!["a".to_owned()]) && both.contains(&vec!["b".to_owned()]));
+}
+
+#[test]
+fn one_who_stands_by_may_take_the_name_over() {
+    let mut world = peers(&["a", "b", "caller"]);
+    world.register("a", "mango");
+    world.register_as("b", "mango", "queue");
+    world.register_as("b", "mango", "replace");
+    assert_eq!(asked(&mut world, &["a", "b"]), ["b"]);
+    world.sent_to("caller");
+    world.disconnect("b");
+    let answer = world.ask("caller", r#"{"object":"mango","method":"m","id":2}"#);
+    assert_eq!(codes(std::slice::from_ref(&answer)), ["object_not_found"]);
+}

@@ -163,7 +163,7 @@ fn a_large_payload_that_does_not_fit_leaves_nothing_behind() {
         world.sent_to("listener"),
         [
             r#"{"event":"e","result":1}"#,
-            r#"{"event":"ipc.lost","result":{"count":1,"event":"e"}}"#
+            r#"{"event":"ipc.lost","result":{"event":"e","count":1}}"#
         ]
     );
 }

@@ -22,11 +22,17 @@ impl Model {
                 return Some("denied");
             }
             let ok = json!({ "success": "OK" });
-            if is_own {
+            let object = model.objects.iter_mut().find(|object| object.name == name);
+            if let Some(object) = &object
+                && is_own
+                && (mode != "replace"
+                    || object.providers.len() != 1
+                    || object.providers[0] == place)
+            {
+                model.renew(place, name, mode);
                 model.answer(place, to, ok);
                 return None;
             }
-            let object = model.objects.iter_mut().find(|object| object.name == name);
             let mut replaced = None;
             match object {
                 None => model.objects.push(Object {
@@ -41,6 +47,7 @@ impl Model {
                 }
                 Some(object) if mode == "replace" && object.providers.len() == 1 => {
                     replaced = Some(object.providers[0]);
+                    object.standby.retain(|&(other, _)| other != place);
                     object.providers = vec![place];
                     object.mode = mode;
                 }
@@ -52,7 +59,9 @@ impl Model {
                 }
                 Some(_) => return Some("name_taken"),
             }
-            model.sessions[place].objects.push(name.to_owned());
+            if !is_own {
+                model.sessions[place].objects.push(name.to_owned());
+            }
             model.answer(place, to, ok);
             if let Some(replaced) = replaced {
                 let objects = &mut model.sessions[replaced].objects;
@@ -62,6 +71,14 @@ impl Model {
             model.tell_registered(name, place);
             None
         });
+    }
+
+    /// A provider registers its own name again, perhaps in another mode.
+    fn renew(&mut self, place: Place, name: &str, mode: &'static str) {
+        let object = self.objects.iter_mut().find(|object| object.name == name);
+        if let Some(object) = object.filter(|object| object.providers == [place]) {
+            object.mode = mode;
+        }
     }
 
     pub(crate) fn unregister(&mut self, place: Place, id: Option<Value>, name: &str) {

@@ -1,0 +1,443 @@
+//! All sessions, and the one way by which anything is sent to one.
+
+use std::collections::VecDeque;
+
+use ipc_wire::{Dialect, Message, Outcome, Payload, Reply, RequestId, Success, Text, Wait};
+use slab::Slab;
+
+use crate::{
+    calls::CallId,
+    io::{CloseReason, Output, Peer, SessionId},
+    outbox::{Encoded, Full, Pool},
+    refusal::Refusal,
+    session::{ReplyTo, Session},
+};
+
+/// What the server answers to a request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Answer<'a> {
+    Outcome(Outcome<'a>),
+    Success {
+        delivered: Option<u64>,
+    },
+    List {
+        objects: Payload<'a>,
+        missing: Option<Payload<'a>>,
+    },
+}
+
+impl<'a> Answer<'a> {
+    fn message(self, id: Option<RequestId>) -> Message<'a> {
+        match self {
+            Self::Outcome(outcome) => Message::Reply(Reply {
+                outcome,
+                more: false,
+                id,
+            }),
+            Self::Success { delivered } => Message::Success(Success { delivered, id }),
+            Self::List { objects, missing } => Message::Wait(Wait {
+                objects,
+                timeout_ms: None,
+                missing,
+                id,
+            }),
+        }
+    }
+}
+
+/// All sessions, their queues, and what the shell has to be told.
+#[derive(Debug)]
+pub(crate) struct Sessions {
+    table: Slab<Session>,
+    n_opened: u64,
+    pool: Pool,
+    outputs: VecDeque<Output>,
+    /// Sessions that have to end once the current input is handled: ending one inside another's
+    /// ending would never come to an end itself.
+    doomed: VecDeque<(SessionId, CloseReason)>,
+    outbox_limit: usize,
+    total_limit: usize,
+    queued_bytes: usize,
+}
+
+impl Sessions {
+    pub(crate) fn new(outbox_limit: usize, total_limit: usize) -> Self {
+        Self {
+            table: Slab::new(),
+            n_opened: 0,
+            pool: Pool::default(),
+            outputs: VecDeque::new(),
+            doomed: VecDeque::new(),
+            outbox_limit,
+            total_limit,
+            queued_bytes: 0,
+        }
+    }
+
+    pub(crate) fn open(&mut self, peer: Peer) -> SessionId {
+        self.n_opened += 1;
+        let entry = self.table.vacant_entry();
+        let id = SessionId {
+            slot: entry.key(),
+            client: self.n_opened,
+        };
+        entry.insert(Session::new(id, peer));
+        id
+    }
+
+    /// Forgets a session that has ended.
+    pub(crate) fn remove(&mut self, id: SessionId) {
+        if let Some(session) = self.any(id) {
+            self.queued_bytes -= session.queued_bytes();
+            self.table.remove(id.slot);
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    pub(crate) const fn queued_bytes(&self) -> usize {
+        self.queued_bytes
+    }
+
+    /// The sessions that have not ended, by their numbers.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Session> {
+        self.table
+            .iter()
+            .map(|(_, session)| session)
+            .filter(|session| !session.is_closing)
+    }
+
+    /// A session, ended or not.
+    pub(crate) fn any(&self, id: SessionId) -> Option<&Session> {
+        self.table.get(id.slot).filter(|session| session.id == id)
+    }
+
+    /// A session that has not ended.
+    pub(crate) fn get(&self, id: SessionId) -> Option<&Session> {
+        self.any(id).filter(|session| !session.is_closing)
+    }
+
+    /// A session that has not ended.
+    pub(crate) fn get_mut(&mut self, id: SessionId) -> Option<&mut Session> {
+        self.table
+            .get_mut(id.slot)
+            .filter(|session| session.id == id && !session.is_closing)
+    }
+
+    /// Where the answer to a request goes that was just received.
+    pub(crate) fn reply_to(&mut self, session: SessionId, id: Option<RequestId>) -> ReplyTo {
+        match id {
+            Some(id) => ReplyTo::Id(id),
+            None => ReplyTo::Turn(self.get_mut(session).map_or(0, Session::take_turn)),
+        }
+    }
+
+    /// Takes back the turn of a request that is not answered when it succeeds. Nobody has come
+    /// after it yet; so a session that waits for one answer may send any number of events, and
+    /// nothing is kept of them.
+    pub(crate) fn answer_nothing(&mut self, session: SessionId, to: ReplyTo) {
+        if let ReplyTo::Turn(turn) = to
+            && let Some(session) = self.get_mut(session)
+            && turn + 1 == session.first_turn + session.turns.len() as u64
+        {
+            session.turns.pop_back();
+        }
+    }
+
+    /// Answers a request. A session that cannot take its answer is closed, for an answer is never
+    /// dropped.
+    pub(crate) fn answer(&mut self, id: SessionId, to: ReplyTo, answer: Answer<'_>) {
+        let limit = self.outbox_limit;
+        let Some(session) = self.get_mut(id) else {
+            return;
+        };
+        match to {
+            ReplyTo::Id(request) => {
+                self.send_or_doom(id, &answer.message(Some(request)));
+            }
+            ReplyTo::Turn(turn) if turn == session.first_turn => {
+                session.turns.pop_front();
+                session.first_turn += 1;
+                self.send_or_doom(id, &answer.message(None));
+                self.release_turns(id);
+            }
+            ReplyTo::Turn(turn) => {
+                let mut bytes = Vec::new();
+                answer.message(None).encode(&mut bytes, session.dialect);
+                if !session.fits(bytes.len(), limit) {
+                    self.doom(id, CloseReason::SlowConsumer);
+                } else if let Some(session) = self.get_mut(id) {
+                    let n_bytes = bytes.len();
+                    if let Some(place) = session.turn_mut(turn) {
+                        *place = Some(bytes);
+                        session.held_bytes += n_bytes;
+                        self.charge(n_bytes);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Declines a request.
+    pub(crate) fn refuse(&mut self, id: SessionId, to: ReplyTo, refusal: &Refusal) {
+        let error = json(&refusal.text);
+        let code = json(refusal.code.as_str());
+        let outcome = Outcome::Error {
+            error: Payload::from_json(&error),
+            code: Some(Text::from_literal(&code)),
+        };
+        self.answer(id, to, Answer::Outcome(outcome));
+    }
+
+    /// Sends the answers whose turn has come.
+    fn release_turns(&mut self, id: SessionId) {
+        while let Some(session) = self.get_mut(id)
+            && let Some(Some(_)) = session.turns.front()
+        {
+            let bytes = session.turns.pop_front().flatten().unwrap_or_default();
+            session.first_turn += 1;
+            session.held_bytes -= bytes.len();
+            if !bytes.is_empty() {
+                self.queued_bytes -= bytes.len();
+                self.send_counted(id, bytes);
+            }
+        }
+    }
+
+    /// Sends bytes that were counted against the session's limit while they were held.
+    fn send_counted(&mut self, id: SessionId, bytes: Vec<u8>) {
+        let Some(session) = self
+            .table
+            .get_mut(id.slot)
+            .filter(|session| session.id == id)
+        else {
+            return;
+        };
+        let encoded = Encoded::Small(bytes);
+        let dialect = session.dialect;
+        let pushed = session
+            .outbox
+            .push_encoded(&encoded, dialect, usize::MAX, &mut self.pool);
+        if self.pushed(id, pushed).is_err() {
+            self.doom(id, CloseReason::SlowConsumer);
+        }
+    }
+
+    /// Sends a message, unless the session's queue is full.
+    pub(crate) fn send(&mut self, id: SessionId, message: &Message<'_>) -> Result<(), Full> {
+        let limit = self.outbox_limit;
+        let Some(session) = self
+            .table
+            .get_mut(id.slot)
+            .filter(|session| session.id == id)
+        else {
+            return Ok(());
+        };
+        let limit = limit.saturating_sub(session.seed_provider.queued_bytes + session.held_bytes);
+        let pushed = session
+            .outbox
+            .push(message, session.dialect, limit, &mut self.pool);
+        self.pushed(id, pushed)
+    }
+
+    /// Sends bytes that were encoded in the session's dialect, for many sessions at once.
+    pub(crate) fn send_encoded(&mut self, id: SessionId, encoded: &Encoded) -> Result<(), Full> {
+        let limit = self.outbox_limit;
+        let Some(session) = self
+            .table
+            .get_mut(id.slot)
+            .filter(|session| session.id == id)
+        else {
+            return Ok(());
+        };
+        let limit = limit.saturating_sub(session.seed_provider.queued_bytes + session.held_bytes);
+        let pushed = session
+            .outbox
+            .push_encoded(encoded, session.dialect, limit, &mut self.pool);
+        self.pushed(id, pushed)
+    }
+
+    pub(crate) fn send_or_doom(&mut self, id: SessionId, message: &Message<'_>) {
+        if self.send(id, message).is_err() {
+            self.doom(id, CloseReason::SlowConsumer);
+        }
+    }
+
+    fn pushed(&mut self, id: SessionId, pushed: Result<usize, Full>) -> Result<(), Full> {
+        let n_bytes = pushed?;
+        if let Some(session) = self.table.get_mut(id.slot)
+            && !session.is_dirty
+        {
+            session.is_dirty = true;
+            self.outputs.push_back(Output::Write(id));
+        }
+        self.charge(n_bytes);
+        Ok(())
+    }
+
+    /// Writes white space to a session, to learn whether anybody is there.
+    pub(crate) fn probe(&mut self, id: SessionId) {
+        let space = Encoded::Small(b" ".to_vec());
+        // A queue that is full is a probe in itself.
+        self.send_encoded(id, &space).ok();
+    }
+
+    /// Queues a call for a provider that takes one at a time, unless its queue is full.
+    pub(crate) fn queue_for_seed(
+        &mut self,
+        provider: SessionId,
+        call: CallId,
+        message: &Message<'_>,
+    ) -> Result<(), Full> {
+        let limit = self.outbox_limit;
+        let Some(session) = self.get_mut(provider) else {
+            return Ok(());
+        };
+        if session.seed_provider.serving.is_none() {
+            self.send(provider, message)?;
+            if let Some(session) = self.get_mut(provider) {
+                session.seed_provider.serving = Some(call);
+            }
+            return Ok(());
+        }
+        let mut bytes = Vec::new();
+        message.encode(&mut bytes, Dialect::Seed);
+        let n_bytes = bytes.len();
+        if !session.fits(n_bytes, limit) {
+            return Err(Full);
+        }
+        session.seed_provider.queued_bytes += n_bytes;
+        session.seed_provider.queue.push_back((call, bytes));
+        self.charge(n_bytes);
+        Ok(())
+    }
+
+    /// A provider that takes one call at a time is free: sends it the next.
+    pub(crate) fn serve_next(&mut self, provider: SessionId) {
+        let Some(session) = self.get_mut(provider) else {
+            return;
+        };
+        let Some((call, bytes)) = session.seed_provider.queue.pop_front() else {
+            return;
+        };
+        session.seed_provider.serving = Some(call);
+        session.seed_provider.queued_bytes -= bytes.len();
+        self.queued_bytes -= bytes.len();
+        self.send_counted(provider, bytes);
+    }
+
+    /// Takes a call out of the queue of a provider that has not been sent it yet; whether it was
+    /// there.
+    pub(crate) fn unqueue_for_seed(&mut self, provider: SessionId, call: CallId) -> bool {
+        let Some(session) = self.get_mut(provider) else {
+            return false;
+        };
+        let queue = &mut session.seed_provider.queue;
+        let Some(place) = queue.iter().position(|&(queued, _)| queued == call) else {
+            return false;
+        };
+        if let Some((_, bytes)) = queue.remove(place) {
+            session.seed_provider.queued_bytes -= bytes.len();
+            self.queued_bytes -= bytes.len();
+        }
+        true
+    }
+
+    /// The socket took bytes.
+    pub(crate) fn written(&mut self, id: SessionId, n_bytes: usize) {
+        let Some(session) = self
+            .table
+            .get_mut(id.slot)
+            .filter(|session| session.id == id)
+        else {
+            return;
+        };
+        let before = session.outbox.queued_bytes();
+        session.outbox.advance(n_bytes, &mut self.pool);
+        self.queued_bytes -= before - session.outbox.queued_bytes();
+    }
+
+    /// Counts queued bytes, and makes room when there are too many altogether: the longest queue
+    /// pays.
+    fn charge(&mut self, n_bytes: usize) {
+        self.queued_bytes += n_bytes;
+        while self.total_limit < self.queued_bytes {
+            let longest = self
+                .table
+                .iter()
+                .map(|(_, session)| (session.queued_bytes(), session.id))
+                .max_by_key(|&(queued_bytes, _)| queued_bytes);
+            let Some((1.., id)) = longest else {
+                return;
+            };
+            self.doom(id, CloseReason::SlowConsumer);
+        }
+    }
+
+    /// Ends a session as soon as the current input is handled.
+    pub(crate) fn doom(&mut self, id: SessionId, reason: CloseReason) {
+        if reason == CloseReason::SlowConsumer {
+            self.discard(id);
+        }
+        self.doomed.push_back((id, reason));
+    }
+
+    pub(crate) fn next_doomed(&mut self) -> Option<(SessionId, CloseReason)> {
+        self.doomed.pop_front()
+    }
+
+    /// Forgets what is queued for a session that will not read it.
+    fn discard(&mut self, id: SessionId) {
+        let Some(session) = self
+            .table
+            .get_mut(id.slot)
+            .filter(|session| session.id == id)
+        else {
+            return;
+        };
+        let mut n_bytes = session.outbox.clear();
+        n_bytes += std::mem::take(&mut session.seed_provider.queued_bytes);
+        session.seed_provider.queue.clear();
+        n_bytes += std::mem::take(&mut session.held_bytes);
+        for turn in session.turns.iter_mut().flatten() {
+            turn.clear();
+        }
+        self.queued_bytes -= n_bytes;
+    }
+
+    /// Marks a session as ended and tells the shell to close it.
+    pub(crate) fn close(&mut self, id: SessionId, reason: CloseReason) {
+        if reason == CloseReason::SlowConsumer {
+            self.discard(id);
+        }
+        if let Some(session) = self.get_mut(id) {
+            session.is_closing = true;
+            self.outputs.push_back(Output::Close(id, reason));
+        }
+    }
+
+    pub(crate) fn poll_output(&mut self) -> Option<Output> {
+        while let Some(output) = self.outputs.pop_front() {
+            match output {
+                Output::Write(id) => {
+                    let session = self.table.get_mut(id.slot);
+                    if let Some(session) = session.filter(|session| session.id == id) {
+                        session.is_dirty = false;
+                        return Some(output);
+                    }
+                }
+                Output::Close(id, _) if self.any(id).is_some() => return Some(output),
+                Output::Close(..) => {}
+            }
+        }
+        None
+    }
+}
+
+/// The JSON text of a value that always has one.
+pub(crate) fn json<T: serde::Serialize + ?Sized>(value: &T) -> Vec<u8> {
+    // Only maps with keys that are no strings, and types that refuse, fail; there are none here.
+    serde_json::to_vec(value).unwrap_or_default()
+}

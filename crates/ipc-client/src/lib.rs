@@ -71,7 +71,7 @@ mod subscription;
 mod subscriptions;
 mod wait;
 
-pub use ipc_wire::{Address, Code, Fault, InvalidAddress, InvalidName, InvalidPattern};
+pub use ipc_wire::{Address, Code, Fault, InvalidAddress, InvalidName, InvalidPattern, Mode};
 
 pub use crate::{
     address::default_address,
@@ -83,7 +83,7 @@ pub use crate::{
     feed::{Event, Lagged},
     json::RawJson,
     provider::{Methods, ObjectError, ParamError, Provider, Request, Response},
-    registration::{Mode, Register, Registration},
+    registration::{Register, Registration},
     server::{ClientInfo, ObjectDescription, ObjectInfo, Peer},
     state::{ConnectionState, RegistrationState, Watch},
     subscription::Subscription,

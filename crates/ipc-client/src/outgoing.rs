@@ -47,7 +47,7 @@ impl Outgoing {
             }),
             Self::Register(register) => Message::Register(Register {
                 object: Text::from_literal(&register.object),
-                mode: register.mode.literal().map(Text::from_literal),
+                mode: register.mode.as_deref().map(Text::from_literal),
                 interface: register.interface.as_ref().map(RawJson::payload),
                 id,
             }),
@@ -74,7 +74,7 @@ impl Outgoing {
         match self {
             Self::Call(call) => call.is_known_to_seed,
             Self::Listen(listen) => !listen.is_pattern,
-            Self::Register(register) => matches!(register.mode, Mode::Exclusive),
+            Self::Register(register) => register.mode.is_none(),
             Self::Event(_) | Self::Wait { .. } => true,
         }
     }
@@ -214,7 +214,8 @@ impl ListenMessage {
 #[derive(Clone, Debug)]
 pub(crate) struct RegisterMessage {
     object: Vec<u8>,
-    mode: Mode,
+    /// Absent for the default mode, which needs no word.
+    mode: Option<Vec<u8>>,
     interface: Option<RawJson>,
 }
 
@@ -222,7 +223,7 @@ impl RegisterMessage {
     pub(crate) fn new(object: &str, mode: Mode, interface: Option<RawJson>) -> Self {
         Self {
             object: literal(object),
-            mode,
+            mode: (mode != Mode::default()).then(|| literal(mode.as_str())),
             interface,
         }
     }

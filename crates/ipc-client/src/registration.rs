@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use ipc_wire::Name;
+use ipc_wire::{Mode, Name};
 use serde::Serialize;
 use tokio::sync::watch;
 
@@ -17,33 +17,6 @@ use crate::{
     incoming::Spawn,
     outgoing::{Outgoing, RegisterMessage, ServerMethod},
 };
-
-/// How the name of an object is shared between connections.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
-#[non_exhaustive]
-pub enum Mode {
-    /// A second provider is refused.
-    #[default]
-    Exclusive,
-    /// The newest provider takes the name over.
-    Replace,
-    /// Further providers stand by and take over in order.
-    Queue,
-    /// Calls are spread over all providers.
-    Shared,
-}
-
-impl Mode {
-    /// The mode as it travels, quoted; the default one needs no word.
-    pub(crate) const fn literal(self) -> Option<&'static [u8]> {
-        match self {
-            Self::Exclusive => None,
-            Self::Replace => Some(b"\"replace\""),
-            Self::Queue => Some(b"\"queue\""),
-            Self::Shared => Some(b"\"shared\""),
-        }
-    }
-}
 
 /// A registration that is made when it is awaited, made by [`Client::register`].
 ///

@@ -3,44 +3,9 @@
 use std::collections::VecDeque;
 
 use indexmap::IndexMap;
-use ipc_wire::Name;
+use ipc_wire::{Mode, Name};
 
 use crate::io::SessionId;
-
-/// How an object's name is shared among those who register it.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) enum Mode {
-    /// One provider; a second one is refused.
-    #[default]
-    Exclusive,
-    /// Takes the name over from whoever has it.
-    Replace,
-    /// Stands by until the providers before it are gone.
-    Queue,
-    /// One of several providers, all of this mode, over which calls are spread.
-    Shared,
-}
-
-impl Mode {
-    pub(crate) fn from_text(text: &str) -> Option<Self> {
-        match text {
-            "exclusive" => Some(Self::Exclusive),
-            "replace" => Some(Self::Replace),
-            "queue" => Some(Self::Queue),
-            "shared" => Some(Self::Shared),
-            _ => None,
-        }
-    }
-
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Exclusive => "exclusive",
-            Self::Replace => "replace",
-            Self::Queue => "queue",
-            Self::Shared => "shared",
-        }
-    }
-}
 
 /// A session's claim to an object's name.
 #[derive(Clone, Debug)]

@@ -8,7 +8,7 @@ use slab::Slab;
 use crate::{
     calls::CallId,
     io::{CloseReason, Output, Peer, SessionId},
-    outbox::{Encoded, Full, Pool},
+    outbox::{Encoded, Full, Outbox, Pool},
     refusal::Refusal,
     session::{ReplyTo, Session},
 };
@@ -208,55 +208,27 @@ impl Sessions {
 
     /// Sends bytes that were counted against the session's limit while they were held.
     fn send_counted(&mut self, id: SessionId, bytes: Vec<u8>) {
-        let Some(session) = self
-            .table
-            .get_mut(id.slot)
-            .filter(|session| session.id == id)
-        else {
-            return;
-        };
         let encoded = Encoded::Small(bytes);
-        let dialect = session.dialect;
-        let pushed = session
-            .outbox
-            .push_encoded(&encoded, dialect, usize::MAX, &mut self.pool);
-        if self.pushed(id, pushed).is_err() {
+        let queued = self.queue(id, |outbox, dialect, _, pool| {
+            outbox.push_encoded(&encoded, dialect, usize::MAX, pool)
+        });
+        if queued.is_err() {
             self.doom(id, CloseReason::SlowConsumer);
         }
     }
 
     /// Sends a message, unless the session's queue is full.
     pub(crate) fn send(&mut self, id: SessionId, message: &Message<'_>) -> Result<(), Full> {
-        let limit = self.outbox_limit;
-        let Some(session) = self
-            .table
-            .get_mut(id.slot)
-            .filter(|session| session.id == id)
-        else {
-            return Ok(());
-        };
-        let limit = limit.saturating_sub(session.seed_provider.queued_bytes + session.held_bytes);
-        let pushed = session
-            .outbox
-            .push(message, session.dialect, limit, &mut self.pool);
-        self.pushed(id, pushed)
+        self.queue(id, |outbox, dialect, limit, pool| {
+            outbox.push(message, dialect, limit, pool)
+        })
     }
 
     /// Sends bytes that were encoded in the session's dialect, for many sessions at once.
     pub(crate) fn send_encoded(&mut self, id: SessionId, encoded: &Encoded) -> Result<(), Full> {
-        let limit = self.outbox_limit;
-        let Some(session) = self
-            .table
-            .get_mut(id.slot)
-            .filter(|session| session.id == id)
-        else {
-            return Ok(());
-        };
-        let limit = limit.saturating_sub(session.seed_provider.queued_bytes + session.held_bytes);
-        let pushed = session
-            .outbox
-            .push_encoded(encoded, session.dialect, limit, &mut self.pool);
-        self.pushed(id, pushed)
+        self.queue(id, |outbox, dialect, limit, pool| {
+            outbox.push_encoded(encoded, dialect, limit, pool)
+        })
     }
 
     pub(crate) fn send_or_doom(&mut self, id: SessionId, message: &Message<'_>) {
@@ -265,11 +237,23 @@ impl Sessions {
         }
     }
 
-    fn pushed(&mut self, id: SessionId, pushed: Result<usize, Full>) -> Result<(), Full> {
-        let n_bytes = pushed?;
-        if let Some(session) = self.table.get_mut(id.slot)
-            && !session.is_dirty
-        {
+    /// Puts something into a session's outbox, whose limit is what its other queues leave.
+    fn queue(
+        &mut self,
+        id: SessionId,
+        push: impl FnOnce(&mut Outbox, Dialect, usize, &mut Pool) -> Result<usize, Full>,
+    ) -> Result<(), Full> {
+        let known = self
+            .table
+            .get_mut(id.slot)
+            .filter(|session| session.id == id);
+        let Some(session) = known else {
+            return Ok(());
+        };
+        let held_bytes = session.seed_provider.queued_bytes + session.held_bytes;
+        let limit = self.outbox_limit.saturating_sub(held_bytes);
+        let n_bytes = push(&mut session.outbox, session.dialect, limit, &mut self.pool)?;
+        if !session.is_dirty {
             session.is_dirty = true;
             self.outputs.push_back(Output::Write(id));
         }

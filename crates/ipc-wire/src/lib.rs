@@ -15,6 +15,7 @@ mod encode;
 mod fault;
 mod id;
 mod message;
+mod mode;
 mod name;
 mod scan;
 
@@ -28,6 +29,7 @@ pub use crate::{
     message::{
         Call, Event, Listen, Message, Outcome, Payload, Register, Reply, Success, Text, Wait,
     },
+    mode::{Mode, UnknownMode},
     name::{InvalidName, InvalidPattern, MAX_NAME_BYTES, Name, Pattern, Token},
 };
 

@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
-use ipc_wire::{Code, Dialect, IPC_OBJECT, Name, Payload, Register, Wait};
+use ipc_wire::{Code, Dialect, IPC_OBJECT, Mode, Name, Payload, Register, UnknownMode, Wait};
 
 use super::{Broker, Timer, calling::deadline, reports::ObjectEvent};
 use crate::{
     io::SessionId,
     refusal::Refusal,
-    registry::{Claim, Claimed, Mode, Released},
+    registry::{Claim, Claimed, Released},
     session::{InFlight, ReplyTo},
     sessions::{Answer, json},
     waits::{OpenWait, WaitId},
@@ -64,16 +64,13 @@ impl Broker {
                 "the object \"ipc\" is the server itself",
             ));
         }
-        let mode = match register.mode {
-            None => Mode::Exclusive,
-            Some(text) => text
-                .decode()
-                .and_then(|text| Mode::from_text(&text))
-                .ok_or_else(|| {
-                    let text = "\"mode\" is exclusive, replace, queue or shared";
-                    Refusal::new(Code::Unsupported, text)
-                })?,
-        };
+        let mode = register
+            .mode
+            .map(|mode| mode.decode().unwrap_or_default().parse());
+        let mode: Mode = mode
+            .transpose()
+            .map_err(|unknown: UnknownMode| Refusal::new(Code::Unsupported, unknown.to_string()))?
+            .unwrap_or_default();
         if let Some(interface) = register.interface
             && self.limits.interface_bytes < interface.json().len()
         {

@@ -26,7 +26,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         .context("the server is not ready")?;
 
     say("\nA second process provides the object greeter, with a line of shell:");
-    let greet = "name=$(tr -d '\"'); echo \"Hello, $name!\"";
+    let greet = r#"name=$(tr -d "\""); echo "Hello, $name!""#;
     let provider = Started::start(ipc(address).args(["serve", "greeter", "--exec", greet]))?;
     say(&format!("$ ipc serve greeter --exec '{greet}'"));
     show(
@@ -100,7 +100,7 @@ fn ipc(address: &str) -> Command {
 
 fn show(command: &mut Command, as_typed: &str) -> anyhow::Result<()> {
     let printed = output(command)?;
-    say(&format!("$ {as_typed}\n{}", printed.trim_end()));
+    say(format!("$ {as_typed}\n{printed}").trim_end());
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! The command line and the environment of `ipc-server`.
 
 use clap::Parser;
-use ipc_server::Address;
+use ipc_server::{Address, Limits};
 
 /// The message bus for the processes of one machine, spoken with a line of JSON.
 ///
@@ -26,6 +26,14 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Vec<Address>,
 
+    /// How many clients may be connected at a time
+    #[arg(long, value_name = "N", default_value_t = Limits::default().connections)]
+    pub(crate) max_connections: usize,
+
+    /// How many of them one user may have, over Unix sockets
+    #[arg(long, value_name = "N", default_value_t = Limits::default().connections_per_user)]
+    pub(crate) max_connections_per_user: usize,
+
     /// What to log: error, warn, info, debug, trace, or a filter such as ipc_server=debug
     #[arg(long, value_name = "LEVEL", env = "IPC_LOG")]
     pub(crate) log: Option<String>,
@@ -46,6 +54,14 @@ impl Args {
             }
             _ => Ok(Vec::new()),
         }
+    }
+
+    /// What peers may use.
+    pub(crate) fn limits(&self) -> Limits {
+        let mut limits = Limits::default();
+        limits.connections = self.max_connections;
+        limits.connections_per_user = self.max_connections_per_user;
+        limits
     }
 
     /// What to log, by the command line, `IPC_LOG` or, as in the seed, `RUST_LOG`.

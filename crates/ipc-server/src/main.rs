@@ -29,7 +29,7 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> anyhow::Result<()> {
     log_to_stderr(&args.log_filter())?;
     raise_file_limit();
-    let mut builder = Server::builder();
+    let mut builder = Server::builder().limits(args.limits());
     for address in args.addresses()? {
         builder = builder.listen(address);
     }

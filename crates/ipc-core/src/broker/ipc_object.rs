@@ -149,11 +149,12 @@ impl Broker {
 
     /// The interface is spliced in as its provider wrote it.
     fn describe(&mut self, caller: SessionId, to: ReplyTo, name: &str) -> Result<(), Refusal> {
+        let one_line: String = INTERFACE.lines().map(str::trim_start).collect();
         let (description, interface) = match self.registry.get(name) {
             Some(object) => (self.report_object(name, object), object.interface()),
             None if name == ipc_wire::IPC_OBJECT => (
                 ObjectReport::of_server(&self.server),
-                Some(INTERFACE.as_bytes()),
+                Some(one_line.as_bytes()),
             ),
             None => return Err(Refusal::OBJECT_NOT_FOUND),
         };

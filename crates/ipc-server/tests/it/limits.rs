@@ -25,6 +25,21 @@ fn out_of_file_descriptors_existing_connections_go_on_and_accepting_resumes() {
     );
 }
 
+#[test]
+fn one_connection_too_many_is_told_why_and_there_is_room_again_when_one_leaves() {
+    let mut command = ServerProcess::command();
+    command.args(["--listen", "tcp://127.0.0.1:0", "--max-connections", "2"]);
+    let server = ServerProcess::start_with(&mut command, 1);
+    let (mut first, second) = (server.hello("first"), server.connect());
+    first.wait_for_stat("connections", |n_connections| n_connections == 2);
+    let mut third = server.connect();
+    assert_eq!(third.receive()["code"], "busy");
+    assert_eq!(third.next(), None);
+    drop(second);
+    first.wait_for_stat("connections", |n_connections| n_connections == 1);
+    server.hello("another");
+}
+
 const CLIENTS: &str = r#"{"object":"ipc","method":"clients","id":"clients"}"#;
 
 #[test]
@@ -97,11 +112,18 @@ fn resident_bytes(server: &ServerProcess) -> u64 {
 #[cfg(target_os = "linux")]
 fn idle_connections_take_little_memory() {
     let n_peers = if cfg!(feature = "slow-tests") {
-        3500
+        10_000
     } else {
         500
     };
-    let server = ServerProcess::start();
+    let mut command = ServerProcess::command();
+    command.args([
+        "--listen",
+        "tcp://127.0.0.1:0",
+        "--max-connections",
+        "20000",
+    ]);
+    let server = ServerProcess::start_with(&mut command, 1);
     let mut watcher = server.hello("watcher");
     let before = resident_bytes(&server);
     let peers: Vec<Peer> = (0..n_peers)

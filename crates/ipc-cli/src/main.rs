@@ -1,2 +1,5 @@
-//! main
-fn main() {}
+//! The command `ipc`.
+
+fn main() -> std::process::ExitCode {
+    ipc_cli::main()
+}

@@ -1,0 +1,39 @@
+//! `ipc send`: one event, and how many got it.
+
+use anyhow::Context;
+use serde::Serialize;
+
+use crate::{
+    args::{Global, Send},
+    connection,
+    output::Output,
+    param,
+};
+
+#[derive(Serialize)]
+struct Sent {
+    /// A server of the seed system does not say it.
+    delivered: Option<u64>,
+}
+
+pub(crate) async fn run(send: Send, global: &Global, output: &Output) -> anyhow::Result<()> {
+    let value = param::read(&send.value)?;
+    let client = connection::connect_once(global, "send", send.timeout.timeout).await?;
+    let n_listeners = client
+        .emit(&send.event, &value)
+        .await
+        .with_context(|| format!("cannot send '{}'", send.event))?;
+    let delivered = (!client.is_seed()).then_some(n_listeners);
+    if output.is_text() {
+        output.text(&match delivered {
+            Some(0) => "sent; nobody listens".to_owned(),
+            Some(1) => "sent to 1 listener".to_owned(),
+            Some(n_listeners) => format!("sent to {n_listeners} listeners"),
+            None => "sent".to_owned(),
+        })?;
+    } else {
+        output.value(&Sent { delivered })?;
+    }
+    client.close().await;
+    Ok(())
+}

@@ -1,0 +1,42 @@
+//! `ipc stats`: the server's figures.
+
+use ipc_client::RawJson;
+
+use crate::{
+    args::Global,
+    connection,
+    output::Output,
+    patience::Patience,
+    table::{self, Column},
+};
+
+pub(crate) async fn run(
+    patience: Patience,
+    global: &Global,
+    output: &Output,
+) -> anyhow::Result<()> {
+    let client = connection::connect_once(global, "stats", patience).await?;
+    let stats = connection::ask(&client, "stats", None).await?;
+    if !output.is_text() {
+        output.json(stats.as_str())?;
+        return Ok(());
+    }
+    output.text(&table::render(
+        &[Column::Name(""), Column::Number("")],
+        rows(&stats)?,
+        output,
+    ))?;
+    Ok(())
+}
+
+fn rows(stats: &RawJson) -> anyhow::Result<Vec<Vec<String>>> {
+    let stats: serde_json::Map<String, serde_json::Value> = stats.parse()?;
+    let row = |(name, value): (String, serde_json::Value)| {
+        let value = match value {
+            serde_json::Value::String(text) => text,
+            value => value.to_string(),
+        };
+        vec![name, value]
+    };
+    Ok(stats.into_iter().map(row).collect())
+}

@@ -1,0 +1,61 @@
+//! `ipc wait`: until objects are registered.
+
+use std::time::Duration;
+
+use ipc_client::{Client, WaitError};
+use tokio::time::Instant;
+
+use crate::{
+    args::{Global, Wait},
+    connection,
+    output::Output,
+};
+
+/// How often somebody who watches is told what is still missing, when that has changed.
+const PROGRESS: Duration = Duration::from_secs(1);
+
+pub(crate) async fn run(wait: Wait, global: &Global, output: &Output) -> anyhow::Result<()> {
+    let client = connection::builder(global, "wait").connect().await?;
+    let deadline = wait
+        .timeout
+        .duration()
+        .map(|timeout| Instant::now() + timeout);
+    tokio::select! {
+        waited = wait_until(&client, &wait.objects, deadline, output) => waited?,
+        lost = connection::watch(&client, output) => return Err(lost.into()),
+    }
+    if output.is_json_wanted() {
+        output.value(&wait.objects)?;
+    }
+    client.close().await;
+    Ok(())
+}
+
+async fn wait_until(
+    client: &Client,
+    objects: &[String],
+    deadline: Option<Instant>,
+    output: &Output,
+) -> Result<(), WaitError> {
+    let mut known_missing = Vec::new();
+    loop {
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let slice = output.is_watched().then_some(PROGRESS);
+        // Either may be absent, and then does not bound.
+        let bound = left.into_iter().chain(slice).min();
+        let waiting = client.wait_for_objects(objects.iter().cloned());
+        let waited = match bound {
+            Some(bound) => waiting.timeout(bound).await,
+            None => waiting.await,
+        };
+        match waited {
+            Err(WaitError::Missing(missing)) if bound != left => {
+                if missing != known_missing {
+                    output.note(&format!("waiting for {} …", missing.join(", ")));
+                    known_missing = missing;
+                }
+            }
+            waited => return waited,
+        }
+    }
+}

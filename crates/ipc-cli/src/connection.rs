@@ -1,0 +1,86 @@
+//! How the commands reach the server.
+
+use std::{future::pending, time::Duration};
+
+use anyhow::Context;
+use ipc_client::{Builder, CallError, Client, ConnectionState, RawJson, Reconnect, RequestError};
+
+use crate::{args::Global, exit::Lost, output::Output, patience::Patience};
+
+/// As many events as the library's bound by size lets through; a pipe may pause for a while.
+const EVENT_BUFFER: usize = 64 * 1024;
+
+/// Nobody wants to wait longer to learn that there is no server.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Connects for one request, which may take as long as `patience` says.
+pub(crate) async fn connect_once(
+    global: &Global,
+    command: &str,
+    patience: Patience,
+) -> anyhow::Result<Client> {
+    let timeout = patience.duration();
+    let connect_timeout = timeout.map_or(CONNECT_TIMEOUT, |timeout| timeout.min(CONNECT_TIMEOUT));
+    let builder = builder(global, command)
+        .call_timeout(timeout)
+        .connect_timeout(connect_timeout)
+        .reconnect(Reconnect::never());
+    Ok(builder.connect().await?)
+}
+
+/// Sets up a connection that is made again when it is lost.
+pub(crate) fn builder(global: &Global, command: &str) -> Builder {
+    let builder = Client::builder()
+        .name(format!("ipc {command}"))
+        .connect_timeout(CONNECT_TIMEOUT)
+        .event_buffer(EVENT_BUFFER);
+    match &global.address {
+        Some(address) => builder.address(address.clone()),
+        None => builder,
+    }
+}
+
+/// Asks the server itself and returns its response as it was written.
+pub(crate) async fn ask(
+    client: &Client,
+    method: &str,
+    param: Option<RawJson>,
+) -> anyhow::Result<RawJson> {
+    if client.is_seed() {
+        return Err(RequestError::Unsupported)
+            .with_context(|| format!("{} does not know '{method}'", client.address()));
+    }
+    let response = client.object("ipc").call_raw(method, param).await;
+    // What is not registered is what was asked about, not the server.
+    response.map_err(|error| match error {
+        CallError::MethodNotFound { .. } => anyhow::Error::new(RequestError::Unsupported)
+            .context(format!("{} does not know '{method}'", client.address())),
+        error => error.into(),
+    })
+}
+
+/// Reports how the connection fares; ends when it is closed for good.
+pub(crate) async fn watch(client: &Client, output: &Output) -> Lost {
+    let mut states = client.states();
+    let mut is_connected = true;
+    let mut state = states.current();
+    loop {
+        match state {
+            ConnectionState::Connected if !is_connected => {
+                is_connected = true;
+                output.warn("connected again");
+            }
+            ConnectionState::Disconnected { reason } if is_connected => {
+                is_connected = false;
+                let reason = anyhow::Error::new(reason);
+                output.warn(&format!("{reason:#}; connecting again"));
+            }
+            ConnectionState::Closed { reason } => return Lost(reason),
+            _ => {}
+        }
+        state = match states.changed().await {
+            Some(state) => state,
+            None => pending().await,
+        };
+    }
+}

@@ -1,0 +1,181 @@
+//! The longer texts of `--help` and of the man pages.
+//!
+//! A line that begins at the margin and ends with a colon is a heading; `commands/man.rs` makes a
+//! section of it.
+
+pub(crate) const SHORT: &str = "\
+Examples:
+  ipc list
+  ipc call calc add a=1 b=2
+  ipc listen temp
+
+More, and the exit codes, with --help; each command has its own.";
+
+pub(crate) const LONG: &str = "\
+Examples:
+  ipc serve echo --echo             provide an object
+  ipc list                          see it
+  ipc call echo hello name=World    call it
+  ipc listen temp                   wait for events
+  ipc send temp 21.5                send one
+
+Output:
+  On a terminal people get aligned, coloured text; a pipe or --json gets one JSON value a line,
+  just as it was sent. Data goes to standard output, everything else to standard error. What comes
+  from others is escaped on a terminal. With --json an error is an object, too:
+  {\"error\":…,\"code\":\"timeout\",\"exit\":4}, where error is the provider's own JSON if it is its
+  error, and code is the server's, where there is one.
+
+Exit codes:
+  0  all went well, or the reader of the output left, or Ctrl-C ended listen or serve
+  1  the provider answered with an error, or does not know the method
+  2  the command line makes no sense
+  3  the object is not registered
+  4  the time passed
+  5  denied
+  6  there is no server, or the connection to it was lost
+  7  any other error, such as one of the server
+
+Environment:
+  IPC_ADDRESS         where the server is, unless --address says it
+  ENV_SERVER_ADDRESS  the same as HOST:PORT, as in the 2024 system
+  NO_COLOR            no colours, unless --color says otherwise";
+
+/// What a value may be; for `call` and `send`.
+macro_rules! value_help {
+    () => {
+        "\
+Values:
+  key=value…  an object; each value is JSON if it is valid JSON, else a string:
+              a=1 b=true c='[1,2]' name=World zip='\"01234\"'
+              Keys are taken as they are: a.b=1 makes {\"a.b\":1}.
+  JSON        one argument that is a number or begins with { [ or \", or is true, false or null;
+              sent as it is written, digit for digit
+  -           JSON from standard input
+  @FILE       JSON from a file"
+    };
+}
+
+pub(crate) const CALL: &str = concat!(
+    "\
+Examples:
+  ipc call calc add a=1 b=2
+  ipc call calc add '{\"a\":1,\"b\":2}'
+  ipc call calc sum '[1,2,3]' --timeout 500ms
+  date +%s | ipc call clock set -
+  ipc call ipc ping                 the object ipc is the server itself
+
+",
+    value_help!(),
+    "
+
+Output:
+  The response: laid out on a terminal, else on one line as it was sent. An error of the provider
+  goes to standard error, and the exit code is 1."
+);
+
+pub(crate) const SEND: &str = concat!(
+    "\
+Examples:
+  ipc send temp 21.5
+  ipc send door.opened id=3 by=alice
+  sensors -j | jq -c . | ipc send sensors -
+
+",
+    value_help!(),
+    "
+
+Output:
+  {\"delivered\":3}: how many connections the event was sent to; null if the server does not say."
+);
+
+pub(crate) const LIST: &str = "\
+Examples:
+  ipc list
+  ipc list | jq -r .object          the names alone
+
+Output:
+  Text: a row for each object, its providers as number and name, and who stands by.
+  JSON: {\"object\":…,\"mode\":…,\"providers\":[…],\"standby\":[…]} for each object.";
+
+pub(crate) const LISTEN: &str = "\
+Examples:
+  ipc listen temp
+  ipc listen temp door.opened
+  ipc listen --pattern 'sensor.*.temp' 'log.>'
+  ipc listen temp -n 1 --timeout 10s
+  ipc listen ipc.object.registered  what happens on the server; --pattern 'ipc.>' is all of it
+
+Output:
+  Text: time, event and value.
+  JSON: {\"event\":…,\"result\":…} for each event, the result as it was sent.
+  'listening to temp' on standard error says that no event is missed from now on. Events that were
+  missed, because this or the server was too slow or the connection was lost, are counted on
+  standard error, with --json as {\"lagged\":3,\"event\":…}, where null is an unknown number. A lost
+  connection is made again by itself. Without --count, the end of --timeout is no failure.";
+
+pub(crate) const WAIT: &str = "\
+Examples:
+  ipc wait calc && ipc call calc add a=1 b=2
+  ipc wait calc log --timeout 10s
+  ipc wait calc --timeout 0         only look
+
+Output:
+  None, with --json the list of names. When the time passes, those that are missing are named on
+  standard error, and the exit code is 4.";
+
+pub(crate) const SERVE: &str = "\
+Examples:
+  ipc serve echo --echo
+  ipc serve version --reply '\"1.4\"'
+  ipc serve calc --exec 'jq .a+.b'
+  ipc serve disk --exec 'df -h /' --mode shared
+  ipc serve job --exec './job.sh \"$1\"' --jobs 1 --timeout 1m
+
+Commands:
+  CMD is run by sh for each call. The method is $1 and IPC_METHOD, the object IPC_OBJECT; treat
+  them as what they are: words of a stranger. The parameter is standard input, JSON and a line
+  break, or nothing. What CMD prints is the response: JSON if it is JSON, else a string without the
+  line breaks at its end. If CMD fails, the last line that it wrote to standard error is the error.
+  When the caller cancels or leaves, or the time passes, CMD and what it started are killed.
+
+Output:
+  'serving calc' on standard error says that the object can be called; on a terminal each call is
+  shown. Ctrl-C gives the name back. A lost connection is made again by itself.";
+
+pub(crate) const DESCRIBE: &str = "\
+Examples:
+  ipc describe calc
+  ipc describe ipc                  every method and event of the server
+  ipc describe calc | jq .interface";
+
+pub(crate) const CLIENTS: &str = "\
+Examples:
+  ipc clients
+  ipc clients | jq -c 'select(.events_dropped > 0)'
+
+Output:
+  SUBS are the events and patterns it listens to, IN and OUT the open calls to and from it, QUEUED
+  the bytes that wait to be written to it, LOST the events it missed because it was slow.";
+
+pub(crate) const STATS: &str = "\
+Examples:
+  ipc stats
+  watch -n 1 ipc stats --text";
+
+pub(crate) const PING: &str = "\
+Examples:
+  ipc ping
+  ipc ping -n 1000 --json | jq -s 'map(.ms) | add / length'
+  ipc ping -n 60 --interval 1s";
+
+pub(crate) const COMPLETIONS: &str = "\
+Examples:
+  ipc completions bash > ~/.local/share/bash-completion/completions/ipc
+  ipc completions zsh > ~/.zfunc/_ipc
+  ipc completions fish > ~/.config/fish/completions/ipc.fish";
+
+pub(crate) const MAN: &str = "\
+Examples:
+  ipc man | man -l -
+  ipc man ~/.local/share/man/man1";

@@ -1,0 +1,16 @@
+//! The real `ipc`, driven against a server in this process.
+
+#![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod colors_and_terminals;
+mod documents;
+mod ending_quietly;
+mod exit_codes;
+mod listening;
+mod old_servers;
+mod one_json_value_a_line;
+mod parameters;
+mod serving;
+mod tool;
+mod waiting;

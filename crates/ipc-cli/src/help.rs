@@ -111,7 +111,7 @@ Output:
   JSON: {\"event\":…,\"result\":…} for each event, the result as it was sent.
   'listening to temp' on standard error says that no event is missed from now on. Events that were
   missed, because this or the server was too slow or the connection was lost, are counted on
-  standard error, with --json as {\"lagged\":3,\"event\":…}, where null is an unknown number. A lost
+  standard error, with --json as {\"lagged\":3,\"events\":[…]}, where null is an unknown number. A lost
   connection is made again by itself. Without --count, the end of --timeout is no failure.";
 
 pub(crate) const WAIT: &str = "\

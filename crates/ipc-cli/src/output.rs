@@ -154,16 +154,17 @@ impl Output {
     }
 
     /// Says that events were missed; not even `--quiet` keeps that back.
-    pub(crate) fn lagged(&self, topic: &str, n_events: Option<u64>) {
+    pub(crate) fn lagged(&self, topics: &[String], n_events: Option<u64>) {
         if self.has_json_errors {
-            let lagged = serde_json::json!({ "lagged": n_events, "event": topic });
+            let lagged = serde_json::json!({ "lagged": n_events, "events": topics });
             return self.say(&lagged.to_string());
         }
+        let topics = topics.join(", ");
         self.warn(&match n_events {
-            Some(1) => format!("1 event of {topic} was missed here"),
-            Some(n_events) => format!("{n_events} events of {topic} were missed here"),
+            Some(1) => format!("1 event of {topics} was missed here"),
+            Some(n_events) => format!("{n_events} events of {topics} were missed here"),
             None => {
-                format!("events of {topic} may have been missed while there was no connection")
+                format!("events of {topics} may have been missed while there was no connection")
             }
         });
     }

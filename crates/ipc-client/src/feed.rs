@@ -5,7 +5,10 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     task::{Context, Poll, Waker},
 };
 
@@ -81,6 +84,8 @@ impl Lagged {
 #[derive(Debug)]
 pub(crate) struct Feed {
     max_events: usize,
+    /// The delivery that reached it last: an event may match several of its topics.
+    last_delivery: AtomicU64,
     state: Mutex<State>,
 }
 
@@ -97,8 +102,15 @@ impl Feed {
     pub(crate) fn new(max_events: usize) -> Self {
         Self {
             max_events,
+            last_delivery: AtomicU64::new(0),
             state: Mutex::default(),
         }
+    }
+
+    /// Whether this delivery, counted from 1, has not reached it yet.
+    pub(crate) fn is_new(&self, delivery: u64) -> bool {
+        // Deliveries are made one after the other, under the core's lock.
+        self.last_delivery.swap(delivery, Ordering::Relaxed) != delivery
     }
 
     /// Adds an event, or counts it as missed. What is returned is to be woken.

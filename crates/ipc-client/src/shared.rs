@@ -186,10 +186,8 @@ impl Shared {
         }
     }
 
-    pub(crate) fn add_feed(&self, topic: &Topic) -> Arc<Feed> {
-        let feed = Arc::new(Feed::new(self.config.event_buffer));
-        self.with_core(|core| core.add_feed(topic, Arc::clone(&feed)));
-        feed
+    pub(crate) fn add_feed(&self, topic: &Topic, feed: &Arc<Feed>) {
+        self.with_core(|core| core.add_feed(topic, Arc::clone(feed)));
     }
 
     pub(crate) fn confirm_topic(&self, topic: &Topic) {

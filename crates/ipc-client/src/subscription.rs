@@ -9,44 +9,42 @@ use std::{
 };
 
 use futures_core::Stream;
+use ipc_wire::{Name, Pattern};
 
 use crate::{
     Client, Event, Lagged, RequestError,
     exchange::Exchange,
     feed::Feed,
     outgoing::{ListenMessage, Outgoing},
+    pending::Answer,
     subscriptions::Topic,
 };
 
-/// The events of one name or pattern, made by [`Client::listen`] and
-/// [`Client::listen_pattern`].
+/// The events of a name or pattern, made by [`Client::listen`] and [`Client::listen_pattern`].
 ///
 /// A stream that ends when the client is closed. Events that come faster than they are taken
 /// wait in a [buffer](crate::Builder::event_buffer); when it is full the newest are dropped and
 /// counted, and the stream says so in their place with [`Lagged`]. After a reconnect it says
 /// [`Lagged::Disconnected`] and goes on. Dropping it ends the subscription.
+///
+/// Further names and patterns can be [added](Self::add): their events come in the one order in
+/// which the server sent them, each once, however many topics it matches.
 #[must_use = "dropping a subscription ends it"]
 pub struct Subscription {
     client: Client,
     feed: Arc<Feed>,
-    topic: Topic,
+    topics: Vec<Topic>,
 }
 
-/// Adds a subscription and asks the server for its events.
+/// Begins a subscription and asks the server for its events.
 pub(crate) async fn listen(client: &Client, topic: Topic) -> Result<Subscription, RequestError> {
-    let message = ListenMessage::new(&topic);
-    let feed = client.shared().add_feed(&topic);
-    // From here on the subscription's end takes the feed out again.
-    let subscription = Subscription {
+    let event_buffer = client.shared().config().event_buffer;
+    let mut subscription = Subscription {
         client: client.clone(),
-        feed,
-        topic,
+        feed: Arc::new(Feed::new(event_buffer)),
+        topics: Vec::new(),
     };
-    let outgoing = Outgoing::Listen(message);
-    let timeout = client.call_timeout();
-    let answer = Exchange::new(client.clone(), outgoing, timeout).await?;
-    answer.into_success()?;
-    client.shared().confirm_topic(&subscription.topic);
+    subscription.add_topic(topic).await?;
     Ok(subscription)
 }
 
@@ -60,10 +58,56 @@ impl Subscription {
         poll_fn(|cx| self.feed.poll_next(cx)).await
     }
 
-    /// The name or the pattern that is listened to.
-    #[must_use]
-    pub fn topic(&self) -> &str {
-        self.topic.as_str()
+    /// Listens to the event of exactly this name, too.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::listen`]; what was listened to before goes on.
+    ///
+    /// # Cancel safety
+    ///
+    /// After the future is dropped, the name may or may not be listened to.
+    pub async fn add(&mut self, event: impl AsRef<str>) -> Result<(), RequestError> {
+        self.add_topic(Topic::Literal(Name::new(event.as_ref())?))
+            .await
+    }
+
+    /// Listens to all events whose names match the pattern, too.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::listen_pattern`]; what was listened to before goes on.
+    ///
+    /// # Cancel safety
+    ///
+    /// After the future is dropped, the pattern may or may not be listened to.
+    pub async fn add_pattern(&mut self, pattern: impl AsRef<str>) -> Result<(), RequestError> {
+        self.add_topic(Topic::Pattern(Pattern::new(pattern.as_ref())?))
+            .await
+    }
+
+    async fn add_topic(&mut self, topic: Topic) -> Result<(), RequestError> {
+        if self.topics.contains(&topic) {
+            return Ok(());
+        }
+        let client = self.client.clone();
+        client.shared().add_feed(&topic, &self.feed);
+        // From here on the end of the subscription takes the feed out again.
+        self.topics.push(topic.clone());
+        let outgoing = Outgoing::Listen(ListenMessage::new(&topic));
+        let answer = Exchange::new(client.clone(), outgoing, client.call_timeout()).await;
+        if let Err(error) = answer.and_then(Answer::into_success) {
+            self.topics.retain(|kept| *kept != topic);
+            client.shared().remove_feed(&topic, &self.feed);
+            return Err(error);
+        }
+        client.shared().confirm_topic(&topic);
+        Ok(())
+    }
+
+    /// The names and patterns that are listened to, in the order in which they were added.
+    pub fn topics(&self) -> impl Iterator<Item = &str> {
+        self.topics.iter().map(Topic::as_str)
     }
 }
 
@@ -78,13 +122,15 @@ impl Stream for Subscription {
 impl fmt::Debug for Subscription {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Subscription")
-            .field("topic", &self.topic)
+            .field("topics", &self.topics)
             .finish_non_exhaustive()
     }
 }
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        self.client.shared().remove_feed(&self.topic, &self.feed);
+        for topic in &self.topics {
+            self.client.shared().remove_feed(topic, &self.feed);
+        }
     }
 }

@@ -31,6 +31,7 @@ impl Topic {
 pub(crate) struct Subscriptions {
     literal: HashMap<Name, Entry>,
     patterns: Vec<(Pattern, Entry)>,
+    n_deliveries: u64,
 }
 
 #[derive(Debug)]
@@ -93,9 +94,13 @@ impl Subscriptions {
     }
 
     /// Hands an event to every subscription that matches; adds to `wakers` who is to be woken.
-    pub(crate) fn deliver(&self, name: &str, value: &Payload<'_>, wakers: &mut Vec<Waker>) {
+    pub(crate) fn deliver(&mut self, name: &str, value: &Payload<'_>, wakers: &mut Vec<Waker>) {
+        self.n_deliveries += 1;
         let mut event: Option<Event> = None;
         for (known_name, feed) in self.matching(name) {
+            if !feed.is_new(self.n_deliveries) {
+                continue;
+            }
             let event = event.get_or_insert_with(|| Event {
                 name: known_name.map_or_else(|| name.into(), Arc::clone),
                 value: RawJson::from_payload(value),
@@ -105,9 +110,12 @@ impl Subscriptions {
     }
 
     /// Tells every subscription that matches that it missed events.
-    pub(crate) fn deliver_lost(&self, name: &str, count: u64, wakers: &mut Vec<Waker>) {
+    pub(crate) fn deliver_lost(&mut self, name: &str, count: u64, wakers: &mut Vec<Waker>) {
+        self.n_deliveries += 1;
         for (_, feed) in self.matching(name) {
-            wakers.extend(feed.push_lagged(Lagged::Missed(count)));
+            if feed.is_new(self.n_deliveries) {
+                wakers.extend(feed.push_lagged(Lagged::Missed(count)));
+            }
         }
     }
 

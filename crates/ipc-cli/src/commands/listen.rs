@@ -9,7 +9,6 @@ use std::{
 };
 
 use anyhow::Context;
-use futures_util::{StreamExt, stream::SelectAll};
 use ipc_client::{Client, Event, RawJson, Subscription};
 use owo_colors::OwoColorize;
 use serde::Serialize;
@@ -36,7 +35,7 @@ pub(crate) async fn run(listen: Listen, global: &Global, output: &Output) -> any
     let mut signals = Signals::new()?;
     let client = connection::builder(global, "listen").connect().await?;
     let topics = Topics::new(listen.events, listen.pattern);
-    let subscriptions = subscribe(&client, &topics).await?;
+    let subscription = subscribe(&client, &topics).await?;
     output.note(&format!("listening to {}", topics.names.join(", ")));
 
     let n_printed = Arc::new(AtomicU64::new(0));
@@ -49,7 +48,7 @@ pub(crate) async fn run(listen: Listen, global: &Global, output: &Output) -> any
     // In a thread of its own, for printing blocks while the reader of a pipe pauses: the
     // connection must go on, and signals and the deadline must be seen. It ends with the process.
     let runtime = Handle::current();
-    let printing = spawn_blocking(move || runtime.block_on(printer.run(subscriptions)));
+    let printing = spawn_blocking(move || runtime.block_on(printer.run(subscription)));
     tokio::select! {
         printed = printing => printed?,
         () = elapse(listen.timeout.duration()) => timed_out(listen.count, &n_printed),
@@ -59,18 +58,25 @@ pub(crate) async fn run(listen: Listen, global: &Global, output: &Output) -> any
     }
 }
 
-async fn subscribe(client: &Client, topics: &Topics) -> anyhow::Result<Vec<Subscription>> {
-    let mut subscriptions = Vec::with_capacity(topics.names.len());
+/// One subscription to all topics, so that their events keep their order.
+async fn subscribe(client: &Client, topics: &Topics) -> anyhow::Result<Subscription> {
+    let mut subscription: Option<Subscription> = None;
     for name in &topics.names {
-        let subscribed = if topics.are_patterns {
-            client.listen_pattern(name).await
-        } else {
-            client.listen(name).await
+        let subscribed = match (&mut subscription, topics.are_patterns) {
+            (None, false) => client
+                .listen(name)
+                .await
+                .map(|begun| subscription = Some(begun)),
+            (None, true) => client
+                .listen_pattern(name)
+                .await
+                .map(|begun| subscription = Some(begun)),
+            (Some(begun), false) => begun.add(name).await,
+            (Some(begun), true) => begun.add_pattern(name).await,
         };
-        let subscription = subscribed.with_context(|| format!("cannot listen to '{name}'"))?;
-        subscriptions.push(subscription);
+        subscribed.with_context(|| format!("cannot listen to '{name}'"))?;
     }
-    Ok(subscriptions)
+    subscription.context("there is nothing to listen to")
 }
 
 async fn elapse(timeout: Option<Duration>) {
@@ -105,32 +111,6 @@ impl Topics {
             are_patterns,
         }
     }
-
-    /// The first of the topics that an event belongs to. Each of them has got it.
-    fn first_match(&self, event: &str) -> Option<usize> {
-        let matches = |name: &String| {
-            if self.are_patterns {
-                matches_pattern(name, event)
-            } else {
-                name == event
-            }
-        };
-        self.names.iter().position(matches)
-    }
-}
-
-/// Whether an event's name matches a pattern: `*` is one token, a final `>` the rest.
-fn matches_pattern(pattern: &str, event: &str) -> bool {
-    let mut tokens = event.split('.');
-    for wanted in pattern.split('.') {
-        match (wanted, tokens.next()) {
-            (">", Some(_)) => return true,
-            ("*", Some(_)) => {}
-            (wanted, Some(token)) if wanted == token => {}
-            _ => return false,
-        }
-    }
-    tokens.next().is_none()
 }
 
 struct Printer {
@@ -141,28 +121,15 @@ struct Printer {
 }
 
 impl Printer {
-    async fn run(self, subscriptions: Vec<Subscription>) -> anyhow::Result<()> {
-        let mut items: SelectAll<_> = subscriptions
-            .into_iter()
-            .enumerate()
-            .map(|(index, subscription)| subscription.map(move |item| (index, item)))
-            .collect();
-        while let Some((index, item)) = items.next().await {
+    async fn run(self, mut subscription: Subscription) -> anyhow::Result<()> {
+        while let Some(item) = subscription.recv().await {
             let event = match item {
                 Ok(event) => event,
                 Err(lagged) => {
-                    self.output
-                        .lagged(&self.topics.names[index], lagged.missed());
+                    self.output.lagged(&self.topics.names, lagged.missed());
                     continue;
                 }
             };
-            if self
-                .topics
-                .first_match(event.name())
-                .is_some_and(|first| first != index)
-            {
-                continue;
-            }
             self.print(&event)?;
             let n_printed = self.n_printed.fetch_add(1, Ordering::Relaxed) + 1;
             if Some(n_printed) == self.wanted {
@@ -193,18 +160,6 @@ impl Printer {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_event_belongs_to_the_first_topic_that_matches() {
-        let names = ["a.*", "a.>", ">"].map(str::to_owned).to_vec();
-        let topics = Topics::new(names.clone(), true);
-        for (event, first) in [("a.b", 0), ("a.b.c", 1), ("a", 2), ("x.y", 2)] {
-            assert_eq!(topics.first_match(event), Some(first), "{event}");
-        }
-        let literal = Topics::new(names, false);
-        assert_eq!(literal.first_match("a.b"), None);
-        assert_eq!(literal.first_match("a.>"), Some(1));
-    }
 
     #[test]
     fn topics_are_listened_to_once() {

@@ -67,3 +67,31 @@ async fn what_a_slow_subscriber_misses_is_counted_to_the_event() {
     }
     assert_eq!(n_next, 100);
 }
+
+#[tokio::test]
+async fn one_subscription_to_several_topics_keeps_their_order_and_gets_each_event_once() {
+    let server = start_server();
+    let (listener, sender) = (
+        connect(&server, "listener").await,
+        connect(&server, "sender").await,
+    );
+    let mut subscription = listener.listen("a.x").await.unwrap();
+    subscription.add("b.x").await.unwrap();
+    subscription.add_pattern("*.x").await.unwrap();
+    assert!(subscription.add_pattern("a..b").await.is_err());
+    assert_eq!(
+        subscription.topics().collect::<Vec<_>>(),
+        ["a.x", "b.x", "*.x"]
+    );
+    for n in 0..60 {
+        let name = ["a.x", "b.x", "c.x"][n % 3];
+        assert_eq!(sender.emit(name, &n).await.unwrap(), 1);
+    }
+    for n in 0..60 {
+        let event = subscription.recv().await.unwrap().unwrap();
+        assert_eq!(event.name(), ["a.x", "b.x", "c.x"][n % 3]);
+        assert_eq!(event.parse::<usize>().unwrap(), n);
+    }
+    drop(subscription);
+    assert_eq!(listener.stats().await.unwrap()["subscriptions"], 0);
+}

@@ -146,29 +146,58 @@ impl Outbox {
             message.encode(&mut bytes, dialect);
             return self.push_alone(bytes, limit);
         }
-        let (n_segments, last_len) = (self.segments.len(), self.open_len());
+        let batch = self.open_batch(pool);
+        let (n_segments, open_len) = (self.segments.len(), batch.len());
         let mut writer = Writer {
-            outbox: self,
+            segments: &mut self.segments,
+            batch,
             pool,
             n_bytes: 0,
+            start: open_len,
         };
         message.write(&mut writer, dialect);
         writer.text(b"\n");
-        let n_bytes = writer.n_bytes;
+        let n_bytes = writer.n_bytes + writer.batch.len() - writer.start;
+        let batch = writer.batch;
         if self.fits(n_bytes, limit) {
+            self.segments.push_back(Segment::Batch(batch));
             self.queued_bytes += n_bytes;
             return Ok(n_bytes);
         }
-        for segment in self.segments.drain(n_segments..) {
-            if let Segment::Batch(buffer) = segment {
+        self.take_back(n_segments, open_len, batch, pool);
+        Err(Full)
+    }
+
+    /// Takes the last batch out, if it takes more, or an empty one.
+    fn open_batch(&mut self, pool: &mut Pool) -> Vec<u8> {
+        match self.segments.pop_back() {
+            Some(Segment::Batch(batch)) if batch.len() < BATCH_BYTES => batch,
+            Some(full) => {
+                self.segments.push_back(full);
+                pool.take()
+            }
+            None => pool.take(),
+        }
+    }
+
+    /// Takes back what was written from an open batch on: `batch` is that batch, or one that
+    /// came after it.
+    #[cold]
+    fn take_back(&mut self, n_segments: usize, open_len: usize, batch: Vec<u8>, pool: &mut Pool) {
+        let mut first = Segment::Batch(batch);
+        for segment in self.segments.drain(n_segments..).rev() {
+            if let Segment::Batch(buffer) = std::mem::replace(&mut first, segment) {
                 pool.give(buffer);
             }
         }
-        if let (Some(last_len), Some(Segment::Batch(batch))) = (last_len, self.segments.back_mut())
-        {
-            batch.truncate(last_len);
+        if let Segment::Batch(mut batch) = first {
+            batch.truncate(open_len);
+            if batch.is_empty() {
+                pool.give(batch);
+            } else {
+                self.segments.push_back(Segment::Batch(batch));
+            }
         }
-        Err(Full)
     }
 
     /// Queues bytes that were encoded before and go to many.
@@ -187,12 +216,11 @@ impl Outbox {
             return Err(Full);
         }
         match encoded {
-            Encoded::Small(bytes) => Writer {
-                outbox: self,
-                pool,
-                n_bytes: 0,
+            Encoded::Small(bytes) => {
+                let mut batch = self.open_batch(pool);
+                batch.extend_from_slice(bytes);
+                self.segments.push_back(Segment::Batch(batch));
             }
-            .text(bytes),
             Encoded::Large(bytes) => self.segments.push_back(Segment::Shared(bytes.clone())),
         }
         self.queued_bytes += n_bytes;
@@ -243,49 +271,38 @@ impl Outbox {
     const fn fits(&self, n_bytes: usize, limit: usize) -> bool {
         self.queued_bytes == 0 || self.queued_bytes + n_bytes <= limit
     }
-
-    /// The length of the last batch, if it takes more.
-    fn open_len(&self) -> Option<usize> {
-        match self.segments.back()? {
-            Segment::Batch(batch) if batch.len() < BATCH_BYTES => Some(batch.len()),
-            Segment::Batch(_) | Segment::Shared(_) | Segment::Alone(_) => None,
-        }
-    }
 }
 
 /// Writes a message into batches, and its large payloads as they are.
 struct Writer<'o> {
-    outbox: &'o mut Outbox,
+    segments: &'o mut VecDeque<Segment>,
+    /// The batch that is being written; it comes after the segments.
+    batch: Vec<u8>,
     pool: &'o mut Pool,
+    /// Bytes of the message in the segments.
     n_bytes: usize,
+    /// Where the message begins in the batch.
+    start: usize,
 }
 
 impl Sink for Writer<'_> {
+    #[inline]
     fn text(&mut self, text: &[u8]) {
-        self.n_bytes += text.len();
-        if let Some(Segment::Batch(batch)) = self.outbox.segments.back_mut()
-            && batch.len() < BATCH_BYTES
-        {
-            batch.extend_from_slice(text);
-            return;
-        }
-        let mut batch = self.pool.take();
-        batch.extend_from_slice(text);
-        self.outbox.segments.push_back(Segment::Batch(batch));
+        self.batch.extend_from_slice(text);
     }
 
+    #[inline]
     fn payload(&mut self, payload: &Payload<'_>) {
-        let large = if LARGE_BYTES <= payload.json().len() {
-            payload.shared()
-        } else {
-            None
-        };
-        match large {
-            Some(bytes) => {
-                self.n_bytes += bytes.len();
-                self.outbox.segments.push_back(Segment::Shared(bytes));
-            }
-            None => self.text(payload.json()),
+        if payload.json().len() < LARGE_BYTES {
+            return self.text(payload.json());
         }
+        let Some(bytes) = payload.shared() else {
+            return self.text(payload.json());
+        };
+        let batch = std::mem::replace(&mut self.batch, self.pool.take());
+        self.n_bytes += batch.len() - self.start + bytes.len();
+        self.start = 0;
+        self.segments.push_back(Segment::Batch(batch));
+        self.segments.push_back(Segment::Shared(bytes));
     }
 }

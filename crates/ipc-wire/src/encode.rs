@@ -82,68 +82,73 @@ struct Writer<'o, S> {
 
 impl<S: Sink> Writer<'_, S> {
     fn register(&mut self, message: &Register<'_>) {
-        self.text("reg_object", Some(message.object));
-        self.text("mode", message.mode);
-        self.payload("interface", message.interface.as_ref());
+        self.text(r#","reg_object":"#, Some(message.object));
+        self.text(r#","mode":"#, message.mode);
+        self.payload(r#","interface":"#, message.interface.as_ref());
         self.id(message.id.as_ref());
     }
 
     fn wait(&mut self, message: &Wait<'_>) {
-        self.payload("list", Some(&message.objects));
-        self.payload("missing", message.missing.as_ref());
-        self.number("timeout_ms", message.timeout_ms);
+        self.payload(r#","list":"#, Some(&message.objects));
+        self.payload(r#","missing":"#, message.missing.as_ref());
+        self.number(r#","timeout_ms":"#, message.timeout_ms);
         self.id(message.id.as_ref());
     }
 
     fn call(&mut self, message: &Call<'_>) {
-        self.text("object", Some(message.object));
-        self.text("method", Some(message.method));
-        self.payload("param", message.param.as_ref());
-        self.number("timeout_ms", message.timeout_ms);
-        self.payload("headers", message.headers.as_ref());
-        self.flag("stream", message.stream);
+        self.text(r#","object":"#, Some(message.object));
+        self.text(r#","method":"#, Some(message.method));
+        self.payload(r#","param":"#, message.param.as_ref());
+        self.number(r#","timeout_ms":"#, message.timeout_ms);
+        self.payload(r#","headers":"#, message.headers.as_ref());
+        self.flag(r#","stream":"#, message.stream);
         self.id(message.id.as_ref());
     }
 
     fn listen(&mut self, message: &Listen<'_>) {
-        self.text("event_name", Some(message.event));
-        self.text("match", message.matching);
+        self.text(r#","event_name":"#, Some(message.event));
+        self.text(r#","match":"#, message.matching);
         self.id(message.id.as_ref());
     }
 
     fn event(&mut self, message: &Event<'_>) {
-        self.text("event", Some(message.event));
-        self.payload("result", Some(&message.result));
-        self.flag("retain", message.retain);
+        self.text(r#","event":"#, Some(message.event));
+        self.payload(r#","result":"#, Some(&message.result));
+        self.flag(r#","retain":"#, message.retain);
         self.id(message.id.as_ref());
     }
 
     fn reply(&mut self, message: &Reply<'_>) {
         match message.outcome {
-            Outcome::Response(response) => self.payload("response", Some(&response)),
+            Outcome::Response(response) => self.payload(r#","response":"#, Some(&response)),
             Outcome::Error { error, code } => {
-                self.payload("error", Some(&error));
-                self.text("code", code);
+                self.payload(r#","error":"#, Some(&error));
+                self.text(r#","code":"#, code);
             }
         }
-        self.flag("more", message.more);
+        self.flag(r#","more":"#, message.more);
         self.id(message.id.as_ref());
     }
 
     fn success(&mut self, message: &Success) {
-        self.text("success", Some(Text::from_literal(b"\"OK\"")));
-        self.number("delivered", message.delivered);
+        self.text(r#","success":"#, Some(Text::from_literal(b"\"OK\"")));
+        self.number(r#","delivered":"#, message.delivered);
         self.id(message.id.as_ref());
     }
 
-    fn key(&mut self, key: &str) {
-        self.out.text(if self.is_first { b"{\"" } else { b",\"" });
-        self.is_first = false;
-        self.out.text(key.as_bytes());
-        self.out.text(b"\":");
+    /// `key` is written as it stands between two members: `,"key":`.
+    #[inline]
+    fn key(&mut self, key: &'static str) {
+        if self.is_first {
+            self.is_first = false;
+            self.out.text(b"{");
+            self.out.text(&key.as_bytes()[1..]);
+        } else {
+            self.out.text(key.as_bytes());
+        }
     }
 
-    fn text(&mut self, key: &str, value: Option<Text<'_>>) {
+    fn text(&mut self, key: &'static str, value: Option<Text<'_>>) {
         if let Some(value) = value {
             self.key(key);
             self.out.text(value.literal());
@@ -152,26 +157,26 @@ impl<S: Sink> Writer<'_, S> {
 
     fn id(&mut self, id: Option<&RequestId>) {
         if let Some(id) = id {
-            self.key("id");
+            self.key(r#","id":"#);
             self.out.text(id.as_json());
         }
     }
 
-    fn number(&mut self, key: &str, value: Option<u64>) {
+    fn number(&mut self, key: &'static str, value: Option<u64>) {
         if let Some(value) = value {
             self.key(key);
             self.out.text(itoa::Buffer::new().format(value).as_bytes());
         }
     }
 
-    fn flag(&mut self, key: &str, value: bool) {
+    fn flag(&mut self, key: &'static str, value: bool) {
         if value {
             self.key(key);
             self.out.text(b"true");
         }
     }
 
-    fn payload(&mut self, key: &str, value: Option<&Payload<'_>>) {
+    fn payload(&mut self, key: &'static str, value: Option<&Payload<'_>>) {
         let Some(value) = value else {
             return;
         };

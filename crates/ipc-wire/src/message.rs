@@ -315,6 +315,30 @@ enum Kind {
     Success,
 }
 
+/// The keys that tell the kind.
+const KIND_KEYS: [(Field, Kind); 10] = [
+    (Field::Object, Kind::Call),
+    (Field::Method, Kind::Call),
+    (Field::Response, Kind::Reply),
+    (Field::Error, Kind::Reply),
+    (Field::Event, Kind::Event),
+    (Field::Result, Kind::Event),
+    (Field::RegObject, Kind::Register),
+    (Field::List, Kind::Wait),
+    (Field::EventName, Kind::Listen),
+    (Field::Success, Kind::Success),
+];
+
+const KIND_BITS: u32 = {
+    let mut bits = 0;
+    let mut n = 0;
+    while n < KIND_KEYS.len() {
+        bits |= KIND_KEYS[n].0.bit();
+        n += 1;
+    }
+    bits
+};
+
 /// A scanned message and the typed ways to its values.
 struct Fields<'a, 'e> {
     bytes: &'a [u8],
@@ -323,22 +347,24 @@ struct Fields<'a, 'e> {
 }
 
 impl<'a> Fields<'a, '_> {
-    /// Two keys of different kinds are a fault, and so are `response` beside `error`.
+    /// Tells the kind by the keys that there are: at once for the most frequent ones.
+    #[inline]
     fn kind(&self) -> Result<Option<Kind>, Fault> {
-        const KEYS: [(Field, Kind); 10] = [
-            (Field::Object, Kind::Call),
-            (Field::Method, Kind::Call),
-            (Field::Response, Kind::Reply),
-            (Field::Error, Kind::Reply),
-            (Field::Event, Kind::Event),
-            (Field::Result, Kind::Event),
-            (Field::RegObject, Kind::Register),
-            (Field::List, Kind::Wait),
-            (Field::EventName, Kind::Listen),
-            (Field::Success, Kind::Success),
-        ];
+        const CALL: u32 = Field::Object.bit() | Field::Method.bit();
+        const EVENT: u32 = Field::Event.bit() | Field::Result.bit();
+        const RESPONSE: u32 = Field::Response.bit();
+        match self.envelope.among(KIND_BITS) {
+            CALL => Ok(Some(Kind::Call)),
+            RESPONSE => Ok(Some(Kind::Reply)),
+            EVENT => Ok(Some(Kind::Event)),
+            _ => self.other_kind(),
+        }
+    }
+
+    /// Two keys of different kinds are a fault, and so are `response` beside `error`.
+    fn other_kind(&self) -> Result<Option<Kind>, Fault> {
         let mut found: Option<(Field, Kind)> = None;
-        for (key, kind) in KEYS {
+        for (key, kind) in KIND_KEYS {
             if !self.envelope.has(key) {
                 continue;
             }

@@ -17,8 +17,14 @@ macro_rules! fields {
             $($variant,)*
         }
 
+        #[expect(non_upper_case_globals, reason = "named after the variants")]
         impl Field {
             const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// The field's place in a mask.
+            pub(crate) const fn bit(self) -> u32 {
+                1 << self as u32
+            }
 
             pub(crate) const fn key(self) -> &'static str {
                 match self {
@@ -26,11 +32,14 @@ macro_rules! fields {
                 }
             }
 
+            #[inline]
             fn from_key(key: &[u8]) -> Option<Self> {
-                $(if key == $key.as_bytes() {
-                    return Some(Self::$variant);
-                })*
-                None
+                // The compiler makes a tree of comparisons of this, the length first.
+                $(const $variant: &[u8] = $key.as_bytes();)*
+                match key {
+                    $($variant => Some(Self::$variant),)*
+                    _ => None,
+                }
             }
         }
     };
@@ -84,8 +93,15 @@ impl Envelope {
         has_line_breaks: false,
     };
 
+    #[inline]
     pub(crate) const fn has(&self, field: Field) -> bool {
-        self.present & (1 << field as u32) != 0
+        self.present & field.bit() != 0
+    }
+
+    /// Which of some fields there are, as their bits.
+    #[inline]
+    pub(crate) const fn among(&self, bits: u32) -> u32 {
+        self.present & bits
     }
 
     /// The JSON text of the field's value in `message`.
@@ -327,7 +343,7 @@ impl Scanner {
 
     fn end_value(&mut self) {
         if let Some(field) = self.field.take() {
-            self.envelope.present |= 1 << field as u32;
+            self.envelope.present |= field.bit();
             self.envelope.spans[field as usize] = (offset(self.value_start), offset(self.position));
         }
     }

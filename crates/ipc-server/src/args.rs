@@ -34,6 +34,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value_t = Limits::default().connections_per_user)]
     pub(crate) max_connections_per_user: usize,
 
+    /// How many microseconds to look for the next message without sleeping while messages follow
+    /// each other closely; 0 for never
+    #[arg(long, value_name = "MICROSECONDS", default_value_t = 50)]
+    pub(crate) busy_poll: u64,
+
     /// What to log: error, warn, info, debug, trace, or a filter such as ipc_server=debug
     #[arg(long, value_name = "LEVEL", env = "IPC_LOG")]
     pub(crate) log: Option<String>,

@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ipc_core::{Broker, CloseReason, Input, Limits, Output, SessionId};
+use ipc_core::{Broker, CloseReason, Input, Output, SessionId};
 use ipc_wire::{DecodeLimits, Decoder, Fault};
 use mio::{Events, Interest, Poll, Token};
 
@@ -23,6 +23,8 @@ use crate::{
     SERVER_NAME,
     connection::{Connection, Written},
     listener::Listener,
+    polling::Polling,
+    server::Settings,
     stream::Stream,
 };
 
@@ -71,6 +73,7 @@ pub(crate) struct Hub {
     /// Connections that are being closed, by when they are dropped; all have equally long.
     lingering: VecDeque<(Instant, SessionId)>,
     receive_bytes: usize,
+    polling: Polling,
     is_stopping: Arc<AtomicBool>,
     drops_at: Option<Instant>,
 }
@@ -79,10 +82,15 @@ impl Hub {
     pub(crate) fn new(
         poll: Poll,
         mut listeners: Vec<Listener>,
-        limits: Limits,
-        decode_limits: DecodeLimits,
+        settings: Settings,
         is_stopping: Arc<AtomicBool>,
     ) -> io::Result<Self> {
+        let Settings {
+            limits,
+            decode_limits,
+            busy_poll,
+        } = settings;
+        let now = Instant::now();
         for (n, listener) in listeners.iter_mut().enumerate() {
             listener.register(poll.registry(), Token(FIRST_LISTENER + n))?;
         }
@@ -92,7 +100,7 @@ impl Hub {
             first_connection: FIRST_LISTENER + listeners.len(),
             listeners,
             connections: Vec::new(),
-            broker: Broker::new(limits, SERVER_NAME, message_bytes, Instant::now()),
+            broker: Broker::new(limits, SERVER_NAME, message_bytes, now),
             decode_limits,
             scratch: vec![0; CHUNK_BYTES].into(),
             ready: VecDeque::new(),
@@ -100,6 +108,7 @@ impl Hub {
             paced: VecDeque::new(),
             lingering: VecDeque::new(),
             receive_bytes: 0,
+            polling: Polling::new(busy_poll, now),
             is_stopping,
             drops_at: None,
         })
@@ -108,14 +117,22 @@ impl Hub {
     /// Turns until the server is stopped.
     pub(crate) fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS_PER_TURN);
+        let mut now = Instant::now();
         loop {
-            let timeout = self.timeout(Instant::now());
+            let timeout = if self.polling.is_worthwhile(now) {
+                Some(Duration::ZERO)
+            } else {
+                self.timeout(Instant::now())
+            };
             match self.poll.poll(&mut events, timeout) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 polled => polled?,
             }
-            let now = Instant::now();
-            self.note_events(&events);
+            now = Instant::now();
+            if !events.is_empty() {
+                self.polling.note_event(now);
+                self.note_events(&events);
+            }
             self.pass_time(now);
             self.read_ready(now);
             self.accept(now);

@@ -17,6 +17,7 @@
 mod connection;
 mod hub;
 mod listener;
+mod polling;
 mod server;
 mod stream;
 

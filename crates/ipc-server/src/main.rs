@@ -6,6 +6,7 @@ use std::{
     io::{self, IsTerminal, Write},
     process::ExitCode,
     sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
 };
 
 use anyhow::Context;
@@ -29,7 +30,9 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> anyhow::Result<()> {
     log_to_stderr(&args.log_filter())?;
     raise_file_limit();
-    let mut builder = Server::builder().limits(args.limits());
+    let mut builder = Server::builder()
+        .limits(args.limits())
+        .busy_poll(Duration::from_micros(args.busy_poll));
     for address in args.addresses()? {
         builder = builder.listen(address);
     }

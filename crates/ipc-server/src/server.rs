@@ -7,6 +7,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread::JoinHandle,
+    time::Duration,
 };
 
 use ipc_core::Limits;
@@ -16,14 +17,32 @@ use mio::{Poll, Waker};
 use crate::{
     hub::{Hub, WAKE},
     listener::{BindError, Listener, default_addresses},
+    polling::DEFAULT_WINDOW,
 };
 
 /// What a server is to be like.
 #[derive(Clone, Debug, Default)]
 pub struct Builder {
     addresses: Vec<Address>,
-    limits: Limits,
-    decode_limits: DecodeLimits,
+    settings: Settings,
+}
+
+/// What the event loop has to know.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) limits: Limits,
+    pub(crate) decode_limits: DecodeLimits,
+    pub(crate) busy_poll: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            decode_limits: DecodeLimits::default(),
+            busy_poll: DEFAULT_WINDOW,
+        }
+    }
 }
 
 impl Builder {
@@ -37,14 +56,22 @@ impl Builder {
     /// Sets what peers may use.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
+        self.settings.limits = limits;
         self
     }
 
     /// Sets what one message may cost.
     #[must_use]
     pub const fn decode_limits(mut self, limits: DecodeLimits) -> Self {
-        self.decode_limits = limits;
+        self.settings.decode_limits = limits;
+        self
+    }
+
+    /// Sets how long the server looks for the next message without sleeping while messages follow
+    /// each other closely; zero for never. On one core it never does.
+    #[must_use]
+    pub const fn busy_poll(mut self, window: Duration) -> Self {
+        self.settings.busy_poll = window;
         self
     }
 
@@ -67,8 +94,7 @@ impl Builder {
             .iter()
             .map(|listener| listener.address.clone())
             .collect();
-        let (hub, stopper) =
-            make_hub(listeners, self.limits, self.decode_limits).map_err(BindError::EventQueue)?;
+        let (hub, stopper) = make_hub(listeners, self.settings).map_err(BindError::EventQueue)?;
         Ok(Server {
             addresses,
             hub,
@@ -77,11 +103,7 @@ impl Builder {
     }
 }
 
-fn make_hub(
-    listeners: Vec<Listener>,
-    limits: Limits,
-    decode_limits: DecodeLimits,
-) -> io::Result<(Hub, Stopper)> {
+fn make_hub(listeners: Vec<Listener>, settings: Settings) -> io::Result<(Hub, Stopper)> {
     let poll = Poll::new()?;
     let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
     let stopper = Stopper {
@@ -89,10 +111,7 @@ fn make_hub(
         waker,
     };
     let is_stopping = Arc::clone(&stopper.is_stopping);
-    Ok((
-        Hub::new(poll, listeners, limits, decode_limits, is_stopping)?,
-        stopper,
-    ))
+    Ok((Hub::new(poll, listeners, settings, is_stopping)?, stopper))
 }
 
 /// A server that is bound and does not run yet.

@@ -6,8 +6,8 @@
 use std::{io, sync::Arc};
 
 use ipc_wire::{
-    Address, Call, Code, DecodeLimits, Decoder, Dialect, IPC_OBJECT, Message, Outcome, PROTOCOL,
-    Payload, Reply, RequestId, Text,
+    Address, Call, Code, DecodeLimits, Decoder, Dialect, IPC_OBJECT, Id, Message, Outcome,
+    PROTOCOL, Payload, Reply, Text,
 };
 use serde::{Deserialize, Serialize};
 use tokio::{
@@ -225,7 +225,7 @@ fn hello(config: &Config) -> Vec<u8> {
         timeout_ms: None,
         headers: None,
         stream: false,
-        id: Some(RequestId::from(HELLO_ID)),
+        id: Some(Id::Number(HELLO_ID)),
     };
     let mut encoded = Vec::new();
     Message::Call(call).encode(&mut encoded, Dialect::Seed);

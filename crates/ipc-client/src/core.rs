@@ -5,7 +5,7 @@
 
 use std::{collections::VecDeque, sync::Arc, task::Waker, time::Duration};
 
-use ipc_wire::{Dialect, Message, RequestId};
+use ipc_wire::{Dialect, Id, Message};
 use tokio::{
     sync::{futures::OwnedNotified, watch},
     time::Instant,
@@ -180,7 +180,7 @@ impl Core {
             Dialect::Lines => {
                 let left = timing.deadline.map(|deadline| deadline - timing.now);
                 let timeout = outgoing.hold().or(left);
-                outgoing.message(Some(RequestId::from(id)), timeout.map(whole_ms))
+                outgoing.message(Some(Id::Number(id)), timeout.map(whole_ms))
             }
             Dialect::Seed => outgoing.message(None, None),
         };
@@ -276,7 +276,7 @@ impl Core {
     /// Says something to the server whose answer does not matter.
     fn tell(&mut self, outgoing: &Outgoing) {
         let id = self.pending.next_id();
-        let message = outgoing.message(Some(RequestId::from(id)), None);
+        let message = outgoing.message(Some(Id::Number(id)), None);
         // Such a message is a few hundred bytes; a server that takes less is told nothing.
         drop(self.push(&message, None));
     }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use ipc_wire::{
-    Call, Code, Dialect, Event, IPC_EVENT_PREFIX, Message, Outcome, Payload, Reply, RequestId,
+    Call, Code, Dialect, Event, IPC_EVENT_PREFIX, Id, Message, Outcome, Payload, Reply, RequestId,
 };
 use serde::Deserialize;
 
@@ -65,7 +65,7 @@ impl Dispatcher<'_> {
             Message::Reply(reply) => self.reply(reply)?,
             Message::Success(success) => {
                 let delivered = success.delivered;
-                self.answer(success.id.as_ref(), Answer::Success { delivered });
+                self.answer(success.id, Answer::Success { delivered });
             }
             Message::Wait(wait) => {
                 let is_complete = wait.missing.is_none() && !is_empty_array(&wait.objects);
@@ -74,7 +74,7 @@ impl Dispatcher<'_> {
                     is_complete,
                     missing,
                 };
-                self.answer(wait.id.as_ref(), answer);
+                self.answer(wait.id, answer);
             }
             Message::Call(call) => return Ok(self.call(call)),
             Message::Event(event) => self.event(event),
@@ -104,12 +104,12 @@ impl Dispatcher<'_> {
                 Answer::Error { error, origin }
             }
         };
-        self.answer(reply.id.as_ref(), answer);
+        self.answer(reply.id, answer);
         Ok(())
     }
 
     /// Hands an answer to the request that it belongs to, if somebody still waits for it.
-    fn answer(&self, id: Option<&RequestId>, answer: Answer) {
+    fn answer(&self, id: Option<Id<'_>>, answer: Answer) {
         let is_seed = self.dialect == Dialect::Seed;
         let waker = self.shared.with_core(|core| {
             let id = match id {

@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use ipc_wire::{Call, Code, Dialect, RequestId};
+use ipc_wire::{Call, Code, Dialect, Id, RequestId};
 use tokio::{
     sync::watch,
     task::{AbortHandle, JoinSet},
@@ -214,15 +214,16 @@ impl Incoming {
         let object = call.object.decode().unwrap_or_default();
         let Some((object, entry)) = objects.entries.get_key_value(&*object) else {
             let error = ObjectError::with_code(Code::ObjectNotFound, "Object not found");
-            return Admitted::Refused(call.id, error);
+            return Admitted::Refused(call.id.map(RequestId::from), error);
         };
-        let id = call.id.unwrap_or_else(|| {
+        let reply_id = call.id.map(RequestId::from);
+        let id = reply_id.unwrap_or_else(|| {
             self.n_unnumbered += 1;
             RequestId::from(self.n_unnumbered)
         });
         let key = JobKey {
             id,
-            reply_id: call.id,
+            reply_id,
             epoch,
         };
         let job = Job {
@@ -237,7 +238,7 @@ impl Incoming {
         let bytes = self.waiting_bytes + job.size();
         if MAX_WAITING_CALLS <= self.waiting.len() || MAX_WAITING_BYTES < bytes {
             let error = ObjectError::with_code(Code::Busy, "the provider has too many calls");
-            return Admitted::Refused(call.id, error);
+            return Admitted::Refused(reply_id, error);
         }
         self.waiting_bytes = bytes;
         self.waiting.push_back(job);
@@ -327,7 +328,7 @@ fn read_request(call: &Call<'_>, object: Arc<str>) -> Request {
 pub(crate) fn reply<'a>(
     outcome: &'a Result<Response, ObjectError>,
     code: Option<&'a [u8]>,
-    id: Option<RequestId>,
+    id: Option<Id<'a>>,
 ) -> ipc_wire::Reply<'a> {
     let outcome = match outcome {
         Ok(response) => ipc_wire::Outcome::Response(response.0.payload()),

@@ -6,8 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use ipc_wire::{
-    Call, Dialect, Event, IPC_OBJECT, Listen, Message, Name, Payload, Register, RequestId, Text,
-    Wait,
+    Call, Dialect, Event, IPC_OBJECT, Id, Listen, Message, Name, Payload, Register, Text, Wait,
 };
 use serde::Serialize;
 
@@ -29,7 +28,11 @@ pub(crate) enum Outgoing {
 
 impl Outgoing {
     /// The request as it travels.
-    pub(crate) fn message(&self, id: Option<RequestId>, timeout_ms: Option<u64>) -> Message<'_> {
+    pub(crate) fn message<'a>(
+        &'a self,
+        id: Option<Id<'a>>,
+        timeout_ms: Option<u64>,
+    ) -> Message<'a> {
         match self {
             Self::Call(call) => Message::Call(call.message(id, timeout_ms)),
             Self::Event(event) => Message::Event(Event {
@@ -155,7 +158,7 @@ impl CallMessage {
         &self.body[..self.method_len]
     }
 
-    fn message(&self, id: Option<RequestId>, timeout_ms: Option<u64>) -> Call<'_> {
+    fn message<'a>(&'a self, id: Option<Id<'a>>, timeout_ms: Option<u64>) -> Call<'a> {
         let param = &self.body[self.method_len..];
         // A server of the seed system gets neither id nor anything else that it does not know.
         let headers = self.headers.as_ref().filter(|_| id.is_some());

@@ -365,12 +365,19 @@ impl Shared {
 fn push_reply(core: &mut Core, outcome: &Result<Response, ObjectError>, id: Option<RequestId>) {
     let code = outcome.as_ref().err().and_then(|error| error.code);
     let code = code.map(|code| literal(code.as_str()));
-    let message = Message::Reply(reply(outcome, code.as_deref(), id));
+    let message = Message::Reply(reply(
+        outcome,
+        code.as_deref(),
+        id.as_ref().map(RequestId::as_id),
+    ));
     if let Err(too_large) = core.push(&message, None) {
         let text = format!("the response has {} bytes, too many", too_large.bytes);
         let outcome = Err(ObjectError::text(text));
         // An error of a few words; a server that takes less than that cannot be answered.
-        drop(core.push(&Message::Reply(reply(&outcome, None, id)), None));
+        drop(core.push(
+            &Message::Reply(reply(&outcome, None, id.as_ref().map(RequestId::as_id))),
+            None,
+        ));
     }
 }
 

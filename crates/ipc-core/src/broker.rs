@@ -15,7 +15,7 @@ mod reports;
 use std::time::Instant;
 
 use indexmap::IndexMap;
-use ipc_wire::{Dialect, Fault, Message, Outcome, Payload, Reply, RequestId, Text};
+use ipc_wire::{Dialect, Fault, Id, Message, Outcome, Payload, Reply, Text};
 
 use crate::{
     calls::{CallId, Calls},
@@ -246,7 +246,7 @@ impl Broker {
         self.announce(session);
     }
 
-    fn refuse_unknown(&mut self, session: SessionId, id: Option<RequestId>) {
+    fn refuse_unknown(&mut self, session: SessionId, id: Option<Id<'_>>) {
         let text = "the message is of no kind that a server takes; its keys tell the kind: \
                     reg_object, list, object and method, event_name, event and result, response, \
                     or error";
@@ -259,15 +259,17 @@ impl Broker {
     fn request(
         &mut self,
         session: SessionId,
-        id: Option<RequestId>,
+        id: Option<Id<'_>>,
         handle: impl FnOnce(&mut Self, ReplyTo) -> Result<(), Refusal>,
     ) {
         let to = self.sessions.reply_to(session, id);
-        let is_duplicate = id.is_some_and(|id| {
-            self.sessions
-                .get(session)
-                .is_some_and(|session| session.in_flight.contains_key(&id))
-        });
+        let is_duplicate = match &to {
+            ReplyTo::Id(id) => {
+                let session = self.sessions.get(session);
+                session.is_some_and(|session| session.in_flight.contains_key(id))
+            }
+            ReplyTo::Turn(_) => false,
+        };
         let handled = if is_duplicate {
             Err(Refusal::DUPLICATE_ID)
         } else {

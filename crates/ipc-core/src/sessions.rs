@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use ipc_wire::{Dialect, Message, Outcome, Payload, Reply, RequestId, Success, Text, Wait};
+use ipc_wire::{Dialect, Id, Message, Outcome, Payload, Reply, Success, Text, Wait};
 use slab::Slab;
 
 use crate::{
@@ -27,7 +27,7 @@ pub(crate) enum Answer<'a> {
 }
 
 impl<'a> Answer<'a> {
-    fn message(self, id: Option<RequestId>) -> Message<'a> {
+    fn message(self, id: Option<Id<'a>>) -> Message<'a> {
         match self {
             Self::Outcome(outcome) => Message::Reply(Reply {
                 outcome,
@@ -127,9 +127,9 @@ impl Sessions {
     }
 
     /// Where the answer to a request goes that was just received.
-    pub(crate) fn reply_to(&mut self, session: SessionId, id: Option<RequestId>) -> ReplyTo {
+    pub(crate) fn reply_to(&mut self, session: SessionId, id: Option<Id<'_>>) -> ReplyTo {
         match id {
-            Some(id) => ReplyTo::Id(id),
+            Some(id) => ReplyTo::Id(id.into()),
             None => ReplyTo::Turn(self.get_mut(session).map_or(0, Session::take_turn)),
         }
     }
@@ -155,7 +155,7 @@ impl Sessions {
         };
         match to {
             ReplyTo::Id(request) => {
-                self.send_or_doom(id, &answer.message(Some(request)));
+                self.send_or_doom(id, &answer.message(Some(request.as_id())));
             }
             ReplyTo::Turn(turn) if turn == session.first_turn => {
                 session.turns.pop_front();

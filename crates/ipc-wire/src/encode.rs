@@ -3,7 +3,7 @@
 use crate::message::{
     Call, Event, Listen, Message, Outcome, Payload, Register, Reply, Success, Wait,
 };
-use crate::{Text, id::RequestId};
+use crate::{Text, id::Id};
 
 /// How a connection is written to (section 3 of the protocol).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -67,7 +67,7 @@ impl Message<'_> {
             Message::Event(message) => object.event(message),
             Message::Reply(message) => object.reply(message),
             Message::Success(message) => object.success(message),
-            Message::Unknown { id } => object.id(id.as_ref()),
+            Message::Unknown { id } => object.id(*id),
         }
         object.end();
     }
@@ -85,14 +85,14 @@ impl<S: Sink> Writer<'_, S> {
         self.text(r#","reg_object":"#, Some(message.object));
         self.text(r#","mode":"#, message.mode);
         self.payload(r#","interface":"#, message.interface.as_ref());
-        self.id(message.id.as_ref());
+        self.id(message.id);
     }
 
     fn wait(&mut self, message: &Wait<'_>) {
         self.payload(r#","list":"#, Some(&message.objects));
         self.payload(r#","missing":"#, message.missing.as_ref());
         self.number(r#","timeout_ms":"#, message.timeout_ms);
-        self.id(message.id.as_ref());
+        self.id(message.id);
     }
 
     fn call(&mut self, message: &Call<'_>) {
@@ -102,20 +102,20 @@ impl<S: Sink> Writer<'_, S> {
         self.number(r#","timeout_ms":"#, message.timeout_ms);
         self.payload(r#","headers":"#, message.headers.as_ref());
         self.flag(r#","stream":"#, message.stream);
-        self.id(message.id.as_ref());
+        self.id(message.id);
     }
 
     fn listen(&mut self, message: &Listen<'_>) {
         self.text(r#","event_name":"#, Some(message.event));
         self.text(r#","match":"#, message.matching);
-        self.id(message.id.as_ref());
+        self.id(message.id);
     }
 
     fn event(&mut self, message: &Event<'_>) {
         self.text(r#","event":"#, Some(message.event));
         self.payload(r#","result":"#, Some(&message.result));
         self.flag(r#","retain":"#, message.retain);
-        self.id(message.id.as_ref());
+        self.id(message.id);
     }
 
     fn reply(&mut self, message: &Reply<'_>) {
@@ -127,13 +127,13 @@ impl<S: Sink> Writer<'_, S> {
             }
         }
         self.flag(r#","more":"#, message.more);
-        self.id(message.id.as_ref());
+        self.id(message.id);
     }
 
-    fn success(&mut self, message: &Success) {
+    fn success(&mut self, message: &Success<'_>) {
         self.text(r#","success":"#, Some(Text::from_literal(b"\"OK\"")));
         self.number(r#","delivered":"#, message.delivered);
-        self.id(message.id.as_ref());
+        self.id(message.id);
     }
 
     /// `key` is written as it stands between two members: `,"key":`.
@@ -155,10 +155,13 @@ impl<S: Sink> Writer<'_, S> {
         }
     }
 
-    fn id(&mut self, id: Option<&RequestId>) {
+    fn id(&mut self, id: Option<Id<'_>>) {
         if let Some(id) = id {
             self.key(r#","id":"#);
-            self.out.text(id.as_json());
+            match id {
+                Id::Number(number) => self.out.text(itoa::Buffer::new().format(number).as_bytes()),
+                Id::Json(json) => self.out.text(json),
+            }
         }
     }
 

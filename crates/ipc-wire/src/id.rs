@@ -2,7 +2,55 @@
 
 use std::fmt;
 
-/// A request's id: the sender's JSON text of a string or an integer, kept verbatim.
+/// A request's id as it stands in a message.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Id<'a> {
+    /// A number that whoever writes the message chose.
+    Number(u64),
+    /// The JSON text of the one who chose it: a string or an integer.
+    Json(&'a [u8]),
+}
+
+impl<'a> Id<'a> {
+    /// Takes the JSON text of an id; `None` when it is neither a string nor an integer, or longer
+    /// than [`RequestId::MAX_BYTES`]. `json` must be one valid JSON value.
+    #[must_use]
+    #[inline]
+    pub fn from_json(json: &'a [u8]) -> Option<Self> {
+        let is_id = match json.first()? {
+            b'"' => true,
+            b'-' | b'0'..=b'9' => json[1..].iter().all(u8::is_ascii_digit),
+            _ => false,
+        };
+        (is_id && json.len() <= RequestId::MAX_BYTES).then_some(Self::Json(json))
+    }
+
+    /// The id as a number, where it is one that fits.
+    #[must_use]
+    #[inline]
+    pub fn as_u64(&self) -> Option<u64> {
+        match self {
+            Self::Number(number) => Some(*number),
+            Self::Json(json) => parse_u64(json),
+        }
+    }
+}
+
+/// The number that a JSON integer is, if it fits.
+pub(crate) fn parse_u64(json: &[u8]) -> Option<u64> {
+    if json.is_empty() || 20 < json.len() {
+        return None;
+    }
+    json.iter().try_fold(0_u64, |number, digit| {
+        let digit = digit.wrapping_sub(b'0');
+        if 9 < digit {
+            return None;
+        }
+        number.checked_mul(10)?.checked_add(u64::from(digit))
+    })
+}
+
+/// A request's id, kept: the sender's JSON text of a string or an integer, kept verbatim.
 ///
 /// Two ids are the same when their texts are: `"a"` and `"\u0061"` are two. The text is stored in
 /// place, so that taking one from a message allocates nothing.
@@ -17,24 +65,25 @@ impl RequestId {
     /// small enough to be kept beside every call in flight.
     pub const MAX_BYTES: usize = 64;
 
-    /// Takes the JSON text of an id; `None` when it is neither a string nor an integer, or too
-    /// long. `json` must be one valid JSON value.
+    /// Takes the JSON text of an id, as [`Id::from_json`].
     #[must_use]
     pub fn from_json(json: &[u8]) -> Option<Self> {
-        let is_id = match json.first()? {
-            b'"' => true,
-            b'-' | b'0'..=b'9' => json[1..].iter().all(u8::is_ascii_digit),
-            _ => false,
-        };
-        if !is_id || Self::MAX_BYTES < json.len() {
-            return None;
-        }
+        Id::from_json(json).map(Self::from)
+    }
+
+    /// The id for a message.
+    #[must_use]
+    pub fn as_id(&self) -> Id<'_> {
+        Id::Json(self.as_json())
+    }
+
+    fn from_text(json: &[u8]) -> Self {
         let mut text = [0; Self::MAX_BYTES];
-        text[..json.len()].copy_from_slice(json);
-        Some(Self {
-            len: u8::try_from(json.len()).ok()?,
-            text,
-        })
+        let len = json.len().min(Self::MAX_BYTES);
+        text[..len].copy_from_slice(&json[..len]);
+        #[expect(clippy::cast_possible_truncation, reason = "at most 64")]
+        let len = len as u8;
+        Self { len, text }
     }
 
     /// The JSON text of the id.
@@ -46,26 +95,22 @@ impl RequestId {
     /// The id as a number, where it is one that fits.
     #[must_use]
     pub fn as_u64(&self) -> Option<u64> {
-        let digits = self.as_json();
-        if !digits[0].is_ascii_digit() || 20 < digits.len() {
-            return None;
+        parse_u64(self.as_json())
+    }
+}
+
+impl From<Id<'_>> for RequestId {
+    fn from(id: Id<'_>) -> Self {
+        match id {
+            Id::Number(number) => Self::from(number),
+            Id::Json(json) => Self::from_text(json),
         }
-        digits.iter().try_fold(0_u64, |number, digit| {
-            number.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
-        })
     }
 }
 
 impl From<u64> for RequestId {
     fn from(number: u64) -> Self {
-        let mut buffer = itoa::Buffer::new();
-        let digits = buffer.format(number).as_bytes();
-        let mut text = [0; Self::MAX_BYTES];
-        text[..digits.len()].copy_from_slice(digits);
-        // A u64 has twenty digits at the most.
-        #[expect(clippy::cast_possible_truncation, reason = "at most twenty")]
-        let len = digits.len() as u8;
-        Self { len, text }
+        Self::from_text(itoa::Buffer::new().format(number).as_bytes())
     }
 }
 

@@ -25,7 +25,7 @@ pub use crate::{
     decode::{DecodeLimits, Decoder, LARGE_BYTES},
     encode::{Dialect, SEED_READ_BYTES, Sink},
     fault::Fault,
-    id::RequestId,
+    id::{Id, RequestId},
     message::{
         Call, Event, Listen, Message, Outcome, Payload, Register, Reply, Success, Text, Wait,
     },

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     fault::Fault,
-    id::RequestId,
+    id::{Id, parse_u64},
     scan::{Envelope, Field},
 };
 
@@ -131,11 +131,11 @@ pub enum Message<'a> {
     /// `response` or `error`: the end of a call.
     Reply(Reply<'a>),
     /// `success`: the server did what was asked.
-    Success(Success),
+    Success(Success<'a>),
     /// A JSON object with no key of a known kind.
     Unknown {
         /// Its id, if it has one.
-        id: Option<RequestId>,
+        id: Option<Id<'a>>,
     },
 }
 
@@ -149,7 +149,7 @@ pub struct Register<'a> {
     /// A description of the object: a JSON object.
     pub interface: Option<Payload<'a>>,
     /// The request's id.
-    pub id: Option<RequestId>,
+    pub id: Option<Id<'a>>,
 }
 
 /// `{"list":[…]}`
@@ -162,7 +162,7 @@ pub struct Wait<'a> {
     /// In an answer: the names that did not come in time.
     pub missing: Option<Payload<'a>>,
     /// The request's id.
-    pub id: Option<RequestId>,
+    pub id: Option<Id<'a>>,
 }
 
 /// `{"object":…,"method":…}`
@@ -181,7 +181,7 @@ pub struct Call<'a> {
     /// The caller takes several responses.
     pub stream: bool,
     /// The request's id.
-    pub id: Option<RequestId>,
+    pub id: Option<Id<'a>>,
 }
 
 /// `{"event_name":…}`
@@ -192,7 +192,7 @@ pub struct Listen<'a> {
     /// How the name is matched: absent for literally, or `pattern`.
     pub matching: Option<Text<'a>>,
     /// The request's id.
-    pub id: Option<RequestId>,
+    pub id: Option<Id<'a>>,
 }
 
 /// `{"event":…,"result":…}`
@@ -205,7 +205,7 @@ pub struct Event<'a> {
     /// The publisher asks to keep the value for later listeners.
     pub retain: bool,
     /// The request's id.
-    pub id: Option<RequestId>,
+    pub id: Option<Id<'a>>,
 }
 
 /// `{"response":…}` or `{"error":…}`
@@ -216,7 +216,7 @@ pub struct Reply<'a> {
     /// More responses to the same call follow.
     pub more: bool,
     /// The id of the call.
-    pub id: Option<RequestId>,
+    pub id: Option<Id<'a>>,
 }
 
 /// How a call ended.
@@ -235,11 +235,11 @@ pub enum Outcome<'a> {
 
 /// `{"success":"OK"}`
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Success {
+pub struct Success<'a> {
     /// How many connections the event was sent to.
     pub delivered: Option<u64>,
     /// The request's id.
-    pub id: Option<RequestId>,
+    pub id: Option<Id<'a>>,
 }
 
 impl<'a> Message<'a> {
@@ -439,7 +439,7 @@ impl<'a> Fields<'a, '_> {
 
     fn number(&self, field: Field) -> Result<Option<u64>, Fault> {
         self.value(field)
-            .map(|json| RequestId::from_json(json).and_then(|number| number.as_u64()))
+            .map(parse_u64)
             .map(|number| {
                 let expected = "a whole number of at least 0";
                 number.ok_or(Fault::WrongType {
@@ -461,11 +461,11 @@ impl<'a> Fields<'a, '_> {
         }
     }
 
-    fn id(&self) -> Result<Option<RequestId>, Fault> {
+    fn id(&self) -> Result<Option<Id<'a>>, Fault> {
         self.value(Field::Id)
             .map(|json| {
                 let expected = "a string or an integer of at most 64 bytes";
-                RequestId::from_json(json).ok_or(Fault::WrongType {
+                Id::from_json(json).ok_or(Fault::WrongType {
                     key: Field::Id.key(),
                     expected,
                 })

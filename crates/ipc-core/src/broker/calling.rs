@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use ipc_wire::{Call, Code, Dialect, IPC_OBJECT, Message, Name, Outcome, Reply, RequestId};
+use ipc_wire::{Call, Code, Dialect, IPC_OBJECT, Id, Message, Name, Outcome, Reply, RequestId};
 
 use super::{Broker, Timer};
 use crate::{
@@ -94,7 +94,7 @@ impl Broker {
         let id = self.calls.open(open);
         let sent = match self.sessions.get(provider).map(|provider| provider.dialect) {
             Some(Dialect::Lines) => {
-                let id = Some(RequestId::from(id.number()));
+                let id = Some(Id::Number(id.number()));
                 self.sessions
                     .send(provider, &Message::Call(Call { id, ..*call }))
             }

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use ipc_wire::{
-    Call, Dialect, Event, Listen, Message, Outcome, Payload, Register, Reply, RequestId,
-    SEED_READ_BYTES, Success, Text, Wait,
+    Call, Dialect, Event, Id, Listen, Message, Outcome, Payload, Register, Reply, SEED_READ_BYTES,
+    Success, Text, Wait,
 };
 
 use crate::{
@@ -114,7 +114,7 @@ fn seed_forms() -> [(Message<'static>, &'static str); 11] {
 
 /// The same with every option, where the order of the keys is ours.
 fn full_requests() -> [(Message<'static>, &'static str); 5] {
-    let id = RequestId::from_json(b"\"a\"");
+    let id = Id::from_json(b"\"a\"");
     let register = Register {
         object: text("\"o\""),
         mode: Some(text("\"shared\"")),
@@ -176,7 +176,7 @@ fn full_requests() -> [(Message<'static>, &'static str); 5] {
 }
 
 fn full_answers() -> [(Message<'static>, &'static str); 3] {
-    let id = RequestId::from_json(b"\"a\"");
+    let id = Id::from_json(b"\"a\"");
     let response = Outcome::Response(payload("1.0"));
     let error = Outcome::Error {
         error: payload("{}"),
@@ -221,7 +221,7 @@ fn every_message_has_its_form_to_the_byte_in_both_dialects() {
         assert_eq!(encoded(message, Dialect::Lines), format!("{expected}\n"));
     }
     assert_eq!(encoded(Message::Unknown { id: None }, Dialect::Seed), "{}");
-    let id = Some(7.into());
+    let id = Some(Id::Number(7));
     assert_eq!(
         encoded(Message::Unknown { id }, Dialect::Lines),
         "{\"id\":7}\n"

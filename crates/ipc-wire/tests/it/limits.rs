@@ -265,7 +265,7 @@ fn an_id_of_64_bytes_is_accepted_and_one_of_65_is_refused() {
     ] {
         let stream = format!("{{\"response\":1,\"id\":{exact}}}");
         let id = support::with_only(stream.as_bytes(), |message| match message {
-            Message::Reply(reply) => reply.id,
+            Message::Reply(reply) => reply.id.map(RequestId::from),
             other => panic!("{other:?}"),
         });
         assert_eq!(id, Ok(RequestId::from_json(exact.as_bytes())));

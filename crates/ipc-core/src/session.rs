@@ -1,10 +1,8 @@
 //! A connected peer's state.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    time::Instant,
-};
+use std::{collections::VecDeque, time::Instant};
 
+use hashbrown::HashMap;
 use ipc_wire::{Dialect, Name, RequestId};
 
 use crate::{
@@ -67,6 +65,8 @@ pub(crate) struct Session {
     pub(crate) first_turn: u64,
     /// Bytes of answers that are held until it is their turn.
     pub(crate) held_bytes: usize,
+    /// Requests by their ids. The hash is a quick one, seeded in each process: whoever chooses ids
+    /// that collide slows down the requests of its own connection, of which there is a limit.
     pub(crate) in_flight: HashMap<RequestId, InFlight>,
     pub(crate) waits: Vec<WaitId>,
     pub(crate) calls_out: CallList,

@@ -1,110 +1,158 @@
-//! One call after the other through the decoder and the broker, without sockets: for profilers.
+//! The way of messages through the decoder and the broker, without sockets: for profilers, and
+//! for `cargo xtask instructions`, which counts what it takes.
 //!
-//! `target/release/examples/hot_path [CALLS]`, by itself or under a profiler.
+//! `target/release/examples/hot_path call|fan-out|payload [TIMES]`
 
-#![expect(clippy::print_stdout, reason = "it tells what it measured")]
-#![expect(clippy::disallowed_methods, reason = "it measures time")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the broker wants to know the time once"
+)]
 
-use std::{io::IoSlice, time::Instant};
+use std::{fmt::Write, io::IoSlice, time::Instant};
 
 use ipc_core::{Broker, Input, Limits, Output, Peer, SessionId};
 use ipc_wire::{DecodeLimits, Decoder};
 
-/// Calls that are read in one chunk, as under load.
+/// Messages that are read in one chunk, as under load.
 const BATCH: usize = 16;
+
+/// Listeners that an event is sent to.
+const N_LISTENERS: usize = 100;
+
+fn main() {
+    let mut arguments = std::env::args().skip(1);
+    let work = arguments.next().unwrap_or_else(|| "call".to_owned());
+    let times = arguments
+        .next()
+        .map_or(1_000_000, |times| times.parse().expect("a number"));
+    match work.as_str() {
+        "call" => calls(times, &format!("\"{}\"", "x".repeat(62))),
+        "payload" => calls(times, &mixed_json(16 * 1024)),
+        "fan-out" => events(times),
+        other => panic!("{other} is not call, fan-out or payload"),
+    }
+}
+
+/// Calls of one session, answered by another.
+fn calls(times: usize, payload: &str) {
+    let mut bench = Bench::new();
+    let (mut caller, mut provider) = (bench.connect(), bench.connect());
+    bench.receive(&mut provider, br#"{"reg_object":"calc","id":1}"#);
+    bench.write(&provider, &mut Vec::new());
+    let (mut ids, mut calls, mut written, mut replies) = (0, String::new(), Vec::new(), Vec::new());
+    for _ in 0..times / BATCH {
+        calls.clear();
+        for _ in 0..BATCH {
+            ids += 1;
+            let head = "{\"object\":\"calc\",\"method\":\"add\",\"param\":";
+            writeln!(calls, "{head}{payload},\"id\":{ids}}}").expect("memory");
+        }
+        bench.receive(&mut caller, calls.as_bytes());
+        written.clear();
+        bench.write(&provider, &mut written);
+        replies.clear();
+        for call in written.split_inclusive(|&byte| byte == b'\n') {
+            let id = call.iter().rposition(|&byte| byte == b':').expect("an id");
+            replies.extend_from_slice(b"{\"response\":");
+            replies.extend_from_slice(payload.as_bytes());
+            replies.extend_from_slice(b",\"id\"");
+            replies.extend_from_slice(&call[id..]);
+        }
+        bench.receive(&mut provider, &replies);
+        bench.write(&caller, &mut written);
+    }
+}
+
+/// Events of one session to many.
+fn events(times: usize) {
+    let mut bench = Bench::new();
+    let mut publisher = bench.connect();
+    let listeners: Vec<_> = (0..N_LISTENERS)
+        .map(|_| {
+            let mut listener = bench.connect();
+            bench.receive(&mut listener, br#"{"event_name":"temp","id":1}"#);
+            bench.write(&listener, &mut Vec::new());
+            listener
+        })
+        .collect();
+    let event = format!("{{\"event\":\"temp\",\"result\":\"{}\"}}\n", "x".repeat(62));
+    let batch = event.repeat(BATCH);
+    let mut written = Vec::new();
+    for _ in 0..times / BATCH {
+        bench.receive(&mut publisher, batch.as_bytes());
+        for listener in &listeners {
+            written.clear();
+            bench.write(listener, &mut written);
+        }
+    }
+}
+
+/// An array of small objects with numbers, texts and literals.
+fn mixed_json(n_bytes: usize) -> String {
+    let mut json = String::from("[");
+    while json.len() < n_bytes {
+        let n = json.len();
+        write!(
+            json,
+            "{{\"id\":{n},\"name\":\"größe {n}\",\"on\":true,\"at\":[1.5e3,-{n}.25,null]}},"
+        )
+        .expect("memory");
+    }
+    json.push_str("{}]");
+    json
+}
 
 struct Bench {
     broker: Broker,
     now: Instant,
 }
 
-impl Bench {
-    fn connect(&mut self) -> (SessionId, Decoder) {
-        let session = self.broker.open(Peer::default()).expect("there is room");
-        let mut decoder = Decoder::new(DecodeLimits::default());
-        let hello = br#"{"object":"ipc","method":"hello","id":0}"#;
-        self.receive(session, &mut decoder, hello);
-        self.written(session, &mut Vec::new());
-        (session, decoder)
-    }
-
-    fn receive(&mut self, session: SessionId, decoder: &mut Decoder, mut bytes: &[u8]) {
-        while let Some(message) = decoder.decode(&mut bytes).expect("valid messages") {
-            self.broker
-                .handle(Input::Received(session, &message), self.now);
-        }
-    }
-
-    /// Writes what is queued for a session to `sink`.
-    fn written(&mut self, session: SessionId, sink: &mut Vec<u8>) {
-        while let Some(output) = self.broker.poll_output() {
-            assert_eq!(output, Output::Write(session));
-        }
-        let mut pieces = [IoSlice::new(&[]); 64];
-        let outbox = self.broker.outbox(session).expect("it is open");
-        let n_pieces = outbox.pieces(&mut pieces);
-        let n_bytes = pieces[..n_pieces].iter().map(|piece| piece.len()).sum();
-        for piece in &pieces[..n_pieces] {
-            sink.extend_from_slice(piece);
-        }
-        self.broker
-            .handle(Input::Written(session, n_bytes), self.now);
-    }
+struct Session {
+    id: SessionId,
+    decoder: Decoder,
 }
 
-fn main() {
-    let n_calls: usize = std::env::args()
-        .nth(1)
-        .map_or(1_000_000, |n| n.parse().expect("a number"));
-    let now = Instant::now();
-    let broker = Broker::new(Limits::default(), "bench", 1 << 24, now);
-    let mut bench = Bench { broker, now };
-    let (caller, mut caller_decoder) = bench.connect();
-    let (provider, mut provider_decoder) = bench.connect();
-    bench.receive(
-        provider,
-        &mut provider_decoder,
-        br#"{"reg_object":"calc","id":1}"#,
-    );
-    bench.written(provider, &mut Vec::new());
-
-    let payload = "x".repeat(62);
-    let mut ids = 0_u64;
-    let (mut calls, mut sent, mut replies) = (String::new(), Vec::new(), Vec::new());
-    let started = Instant::now();
-    for _ in 0..n_calls / BATCH {
-        calls.clear();
-        for _ in 0..BATCH {
-            use std::fmt::Write;
-            ids += 1;
-            writeln!(
-                calls,
-                "{{\"object\":\"calc\",\"method\":\"add\",\"param\":\"{payload}\",\"id\":{ids}}}"
-            )
-            .expect("memory");
+impl Bench {
+    fn new() -> Self {
+        let now = Instant::now();
+        let message_bytes = DecodeLimits::default().message_bytes;
+        Self {
+            broker: Broker::new(Limits::default(), "bench", message_bytes, now),
+            now,
         }
-        bench.receive(caller, &mut caller_decoder, calls.as_bytes());
-        sent.clear();
-        bench.written(provider, &mut sent);
-        replies.clear();
-        for line in sent
-            .split(|&byte| byte == b'\n')
-            .filter(|line| !line.is_empty())
-        {
-            let id = line
-                .windows(5)
-                .rposition(|window| window == b"\"id\":")
-                .expect("an id");
-            replies.extend_from_slice(b"{\"response\":\"");
-            replies.extend_from_slice(payload.as_bytes());
-            replies.extend_from_slice(b"\",\"id\":");
-            replies.extend_from_slice(&line[id + 5..]);
-            replies.push(b'\n');
-        }
-        bench.receive(provider, &mut provider_decoder, &replies);
-        sent.clear();
-        bench.written(caller, &mut sent);
     }
-    let ns_per_call = started.elapsed().as_nanos() / n_calls as u128;
-    println!("{ns_per_call} ns a call, of {n_calls}");
+
+    fn connect(&mut self) -> Session {
+        let id = self.broker.open(Peer::default()).expect("there is room");
+        let mut session = Session {
+            id,
+            decoder: Decoder::new(DecodeLimits::default()),
+        };
+        self.receive(&mut session, br#"{"object":"ipc","method":"hello","id":0}"#);
+        self.write(&session, &mut Vec::new());
+        session
+    }
+
+    fn receive(&mut self, session: &mut Session, mut bytes: &[u8]) {
+        while let Some(message) = session.decoder.decode(&mut bytes).expect("valid messages") {
+            self.broker
+                .handle(Input::Received(session.id, &message), self.now);
+        }
+        while let Some(output) = self.broker.poll_output() {
+            assert!(matches!(output, Output::Write(_)), "nobody is closed");
+        }
+    }
+
+    /// Takes what is queued for a session, as a socket would.
+    fn write(&mut self, session: &Session, socket: &mut Vec<u8>) {
+        let mut pieces = [IoSlice::new(&[]); 64];
+        let outbox = self.broker.outbox(session.id).expect("it is open");
+        let n_pieces = outbox.pieces(&mut pieces);
+        for piece in &pieces[..n_pieces] {
+            socket.extend_from_slice(piece);
+        }
+        let n_bytes = pieces[..n_pieces].iter().map(|piece| piece.len()).sum();
+        self.broker
+            .handle(Input::Written(session.id, n_bytes), self.now);
+    }
 }

@@ -9,9 +9,9 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 use crate::{
+    envelope::{Envelope, Field},
     fault::Fault,
     id::{Id, parse_u64},
-    scan::{Envelope, Field},
 };
 
 /// A JSON string as it was written, quotes and escapes included.

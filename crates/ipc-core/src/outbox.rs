@@ -9,22 +9,29 @@ use ipc_wire::{Dialect, LARGE_BYTES, Message, Payload, Sink};
 /// hundreds of messages, small enough to be given back soon.
 const BATCH_BYTES: usize = 64 * 1024;
 
-/// Buffers kept for the next batches; what is beyond goes back to the allocator.
-const POOL_BUFFERS: usize = 64;
+/// The memory of the buffers that are kept for the next batches: enough for thousands of sessions
+/// that are sent a little at a time. What is beyond goes back to the allocator.
+const POOL_BYTES: usize = 4 * 1024 * 1024;
 
 /// Empty buffers that outboxes take from and give back to, so that an idle session holds none.
 #[derive(Debug, Default)]
-pub(crate) struct Pool(Vec<Vec<u8>>);
+pub(crate) struct Pool {
+    buffers: Vec<Vec<u8>>,
+    n_bytes: usize,
+}
 
 impl Pool {
     fn take(&mut self) -> Vec<u8> {
-        self.0.pop().unwrap_or_default()
+        let buffer = self.buffers.pop().unwrap_or_default();
+        self.n_bytes -= buffer.capacity();
+        buffer
     }
 
     fn give(&mut self, mut buffer: Vec<u8>) {
-        if self.0.len() < POOL_BUFFERS && buffer.capacity() <= 2 * BATCH_BYTES {
+        if self.n_bytes + buffer.capacity() <= POOL_BYTES {
+            self.n_bytes += buffer.capacity();
             buffer.clear();
-            self.0.push(buffer);
+            self.buffers.push(buffer);
         }
     }
 }

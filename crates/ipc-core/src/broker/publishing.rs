@@ -105,8 +105,19 @@ impl Broker {
                 continue;
             }
             session.last_fan_out = self.n_fan_outs;
+            let (dialect, has_lost) = (session.dialect, !session.lost.is_empty());
             self.stats.events_matched += 1;
-            if self.deliver(listener, &mut copies).is_ok() {
+            // What it missed is told before what comes after.
+            let told = if has_lost {
+                self.tell_lost(listener)
+            } else {
+                Ok(())
+            };
+            let delivered = told.and_then(|()| match copies.encoded(dialect) {
+                Some(encoded) => self.sessions.send_encoded(listener, encoded),
+                None => self.sessions.send(listener, &copies.message),
+            });
+            if delivered.is_ok() {
                 self.stats.events_queued += 1;
                 n_delivered += 1;
             } else {
@@ -117,19 +128,6 @@ impl Broker {
         self.scratch = copies.into_buffer();
         self.listeners = listeners;
         n_delivered
-    }
-
-    /// Queues an event for a listener, behind the notice of what it missed before.
-    fn deliver(&mut self, listener: SessionId, copies: &mut Copies<'_>) -> Result<(), Full> {
-        self.tell_lost(listener)?;
-        let dialect = self
-            .sessions
-            .get(listener)
-            .map_or(Dialect::Seed, |session| session.dialect);
-        match copies.encoded(dialect) {
-            Some(encoded) => self.sessions.send_encoded(listener, encoded),
-            None => self.sessions.send(listener, &copies.message),
-        }
     }
 
     fn note_lost(&mut self, listener: SessionId, name: &str) {

@@ -4,7 +4,10 @@ use std::{collections::BTreeSet, process::Command};
 
 use anyhow::bail;
 
-use crate::process::{self, cargo, output, root, works};
+use crate::{
+    instructions,
+    process::{self, cargo, output, root, works},
+};
 
 /// The most crates that an application takes in with the client library, itself included: what
 /// tokio, serde and thiserror need, and nothing else.
@@ -32,6 +35,8 @@ pub(crate) fn run() -> anyhow::Result<()> {
     process::run(cargo().env("RUSTDOCFLAGS", "-D warnings").args(doc))?;
     wasm()?;
     client_budget()?;
+    headline("instructions of the hot path");
+    instructions::check(false)?;
     optional_tools()?;
     headline("examples in the documentation");
     process::run(cargo().args(["test", "--workspace", "--doc", "--locked", "--quiet"]))?;

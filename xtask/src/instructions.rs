@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, process::Command};
 
 use anyhow::{Context, bail};
 
-use crate::process::{cargo, release_binary, root, run, works};
+use crate::process::{cargo, output, release_binary, root, run, works};
 
 /// How much more than recorded a work may take.
 const TOLERANCE_PERCENT: u64 = 10;
@@ -23,6 +23,9 @@ pub(crate) fn check(is_recording: bool) -> anyhow::Result<()> {
         say("instructions: skipped, valgrind is not installed");
         return Ok(());
     }
+    let compiler = output(Command::new("rustc").arg("--version"))?
+        .trim()
+        .to_owned();
     let build = [
         "build",
         "--locked",
@@ -39,13 +42,20 @@ pub(crate) fn check(is_recording: bool) -> anyhow::Result<()> {
         let lines = counted
             .iter()
             .map(|(work, count)| format!("{work} {count}\n"));
-        std::fs::write(&path, lines.collect::<String>())?;
+        std::fs::write(&path, format!("{compiler}\n{}", lines.collect::<String>()))?;
         say(&format!("recorded in {RECORD}: {counted:?}"));
         return Ok(());
     }
     let record = std::fs::read_to_string(&path).with_context(|| format!("cannot read {RECORD}"))?;
+    let mut lines = record.lines();
+    if lines.next() != Some(&compiler) {
+        say(&format!(
+            "instructions: not compared, they were not recorded with {compiler}"
+        ));
+        return Ok(());
+    }
     let mut grown = Vec::new();
-    for line in record.lines() {
+    for line in lines {
         let (work, recorded) = line
             .split_once(' ')
             .with_context(|| format!("{RECORD}: {line}"))?;
@@ -82,11 +92,11 @@ fn total(work: &str, times: u64) -> anyhow::Result<u64> {
     let example = release_binary("examples/hot_path");
     let mut valgrind = Command::new("valgrind");
     valgrind.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
-    let output = valgrind
+    let ran = valgrind
         .arg(example)
         .args([work, &times.to_string()])
         .output()?;
-    let text = String::from_utf8_lossy(&output.stderr);
+    let text = String::from_utf8_lossy(&ran.stderr);
     let collected = text
         .lines()
         .find_map(|line| line.split_once("Collected : "));

@@ -1,7 +1,9 @@
 //! What the project does to itself: `cargo xtask demo`, `cargo xtask ci`, and their like.
 
+mod bench;
 mod checks;
 mod demo;
+mod instructions;
 mod process;
 
 use std::process::ExitCode;
@@ -23,6 +25,19 @@ enum Task {
     Ci,
     /// Run the long forms of the tests: a thousand killed providers, thousands of simulations
     Slow,
+    /// Measure the server beside a raw relay and its peers; `cargo xtask bench --help` says how
+    #[command(disable_help_flag = true)]
+    Bench {
+        /// What `ipc-bench` is told
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Count the instructions of the hot path, and compare them with the record
+    Instructions {
+        /// Make the record anew
+        #[arg(long)]
+        record: bool,
+    },
     /// Check that the client library stays within its number of crates
     ClientBudget,
     /// Write the man pages and shell completions of `ipc` below target/
@@ -35,6 +50,8 @@ fn main() -> ExitCode {
         Task::Demo => demo::run(),
         Task::Ci => checks::run(),
         Task::Slow => checks::slow(),
+        Task::Bench { arguments } => bench::run(&arguments),
+        Task::Instructions { record } => instructions::check(record),
         Task::ClientBudget => checks::client_budget(),
         Task::Assets => demo::write_assets(),
     };

@@ -1,0 +1,128 @@
+//! The brokers that are measured: how each is found, started, and spoken to.
+
+mod start;
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+
+use crate::{
+    dialect::Dialect,
+    link::{Address, Link},
+    process::Process,
+    role::Role,
+};
+
+pub(crate) use start::find;
+
+/// A broker to be measured.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Kind {
+    Ours,
+    Relay,
+    NatsDebian,
+    NatsCurrent,
+    Redis,
+    Mosquitto,
+    DbusDaemon,
+    DbusBroker,
+}
+
+/// A broker and how it is reached.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Spec {
+    pub(crate) kind: Kind,
+    /// Over a Unix socket, or else TCP.
+    pub(crate) is_unix: bool,
+}
+
+impl Spec {
+    /// All of them, ours first.
+    pub(crate) const ALL: [Self; 10] = [
+        Self::new(Kind::Ours, false),
+        Self::new(Kind::Ours, true),
+        Self::new(Kind::Relay, false),
+        Self::new(Kind::Relay, true),
+        Self::new(Kind::NatsDebian, false),
+        Self::new(Kind::NatsCurrent, false),
+        Self::new(Kind::Redis, false),
+        Self::new(Kind::Mosquitto, false),
+        Self::new(Kind::DbusDaemon, true),
+        Self::new(Kind::DbusBroker, true),
+    ];
+
+    const fn new(kind: Kind, is_unix: bool) -> Self {
+        Self { kind, is_unix }
+    }
+
+    /// The name in tables and files.
+    pub(crate) fn name(self) -> &'static str {
+        match (self.kind, self.is_unix) {
+            (Kind::Ours, false) => "ours, TCP",
+            (Kind::Ours, true) => "ours, Unix",
+            (Kind::Relay, false) => "raw relay, TCP",
+            (Kind::Relay, true) => "raw relay, Unix",
+            (Kind::NatsDebian, _) => "NATS of Debian",
+            (Kind::NatsCurrent, _) => "NATS, current",
+            (Kind::Redis, _) => "Redis",
+            (Kind::Mosquitto, _) => "mosquitto",
+            (Kind::DbusDaemon, _) => "dbus-daemon",
+            (Kind::DbusBroker, _) => "dbus-broker",
+        }
+    }
+
+    pub(crate) fn transport(self) -> &'static str {
+        if self.is_unix { "Unix" } else { "TCP" }
+    }
+
+    pub(crate) fn has_calls(self) -> bool {
+        !matches!(self.kind, Kind::Redis | Kind::Mosquitto)
+    }
+
+    /// Whether setting up a connection and registering names is part of its protocol.
+    pub(crate) fn has_names(self) -> bool {
+        self.kind != Kind::Relay
+    }
+
+    /// The library whose numbers may be compared with those of our client.
+    pub(crate) fn is_nats(self) -> bool {
+        matches!(self.kind, Kind::NatsDebian | Kind::NatsCurrent)
+    }
+}
+
+/// Where programs and files are.
+#[derive(Debug)]
+pub(crate) struct Places {
+    /// Our server; without it, the library of it in a process of the benchmark.
+    pub(crate) server: Option<PathBuf>,
+    /// Where `--setup` puts what no package of the system has.
+    pub(crate) installed: PathBuf,
+    /// For sockets and configurations.
+    pub(crate) scratch: tempfile::TempDir,
+}
+
+/// A broker that is running.
+pub(crate) struct Peer {
+    pub(crate) spec: Spec,
+    pub(crate) process: Process,
+    pub(crate) dialect: Box<dyn Dialect>,
+    /// One for each role, in the order of [`Role::ALL`].
+    pub(crate) addresses: Vec<Address>,
+}
+
+impl Peer {
+    /// Starts the broker and waits until it listens.
+    pub(crate) fn start(spec: Spec, places: &Places) -> anyhow::Result<Self> {
+        start::start(spec, places).with_context(|| format!("cannot start {}", spec.name()))
+    }
+
+    /// A connection that is ready for anything.
+    pub(crate) fn connect(&self, role: Role) -> anyhow::Result<Link> {
+        let position = Role::ALL.iter().position(|other| *other == role);
+        let address = &self.addresses[position.unwrap_or_default()];
+        let mut link = Link::connect(address)?;
+        let greeted = self.dialect.greet(&mut link);
+        greeted.with_context(|| format!("{} does not welcome a connection", self.spec.name()))?;
+        Ok(link)
+    }
+}

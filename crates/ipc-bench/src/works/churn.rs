@@ -1,0 +1,116 @@
+//! Connections that come for one call and go.
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::Instant,
+};
+
+use anyhow::bail;
+
+use super::{Run, Sample, rounds::skip};
+use crate::{
+    dialect::{Call, Frame},
+    load::Load,
+    payload::{Shape, payload},
+    peers::{Peer, Spec},
+    results::{Case, Series},
+    role::Role,
+    statistics::percentile,
+};
+
+/// Connections of one round: each leaves a port behind that is not free again for a minute.
+const N_CONNECTIONS: u64 = 500;
+
+const OBJECT: &str = "bench";
+
+pub(crate) fn run(run: &mut Run) -> anyhow::Result<()> {
+    const LOAD: (&str, &str) = ("churn", "connect, hello, one call, close");
+    crate::progress("churn");
+    // The relay has no hello, and a connection of its own to a provider for each caller.
+    let peers = run.start(|spec: Spec| spec.has_calls() && spec.has_names());
+    let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); peers.len()];
+    for _ in 0..run.effort.n_rounds {
+        for (peer, samples) in peers.iter().zip(&mut samples) {
+            match round(peer, N_CONNECTIONS.min(run.effort.messages)) {
+                Ok(sample) => samples.push(sample),
+                Err(error) => skip(run, LOAD, peer, &error),
+            }
+        }
+    }
+    let series = peers.iter().zip(samples).map(|(peer, rounds)| Series {
+        peer: peer.spec.name().to_owned(),
+        transport: peer.spec.transport().to_owned(),
+        rounds,
+    });
+    let case = Case {
+        work: LOAD.0.to_owned(),
+        load: LOAD.1.to_owned(),
+        series: series.filter(|series| !series.rounds.is_empty()).collect(),
+    };
+    crate::table::print(&case)?;
+    run.results.cases.push(case);
+    Ok(())
+}
+
+fn round(peer: &Peer, n_connections: u64) -> anyhow::Result<Sample> {
+    let mut provider = peer.connect(Role::Provider)?;
+    peer.dialect.provide(&mut provider, &[OBJECT.to_owned()])?;
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let serving = scope.spawn(|| {
+            let mut load = Load::new(&*peer.dialect)?;
+            load.add(Role::Provider, provider)?;
+            load.serve(|| is_over.load(Ordering::Relaxed))
+        });
+        let sample = visits(peer, n_connections);
+        is_over.store(true, Ordering::Relaxed);
+        match serving.join() {
+            Ok(served) => served?,
+            Err(_panicked) => bail!("the provider failed"),
+        }
+        sample
+    })
+}
+
+fn visits(peer: &Peer, n_connections: u64) -> anyhow::Result<Sample> {
+    let payload = payload(Shape::Text, 64);
+    let mut latencies = Vec::new();
+    let (start, before) = (Instant::now(), peer.process.cpu_ns()?);
+    for _ in 0..n_connections {
+        let connecting = Instant::now();
+        visit(peer, &payload)?;
+        latencies.push(u32::try_from(connecting.elapsed().as_nanos())?);
+    }
+    let elapsed = start.elapsed().as_secs_f64();
+    let n_connections = n_connections as f64;
+    let cpu_us = (peer.process.cpu_ns()? - before) as f64 / 1e3 / n_connections;
+    Ok([
+        ("messages", n_connections),
+        ("rate_per_s", n_connections / elapsed),
+        ("cpu_us", cpu_us),
+        ("p50_us", f64::from(percentile(&mut latencies, 500)) / 1e3),
+        ("p99_us", f64::from(percentile(&mut latencies, 990)) / 1e3),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into())
+}
+
+fn visit(peer: &Peer, payload: &[u8]) -> anyhow::Result<()> {
+    let mut link = peer.connect(Role::Caller)?;
+    peer.dialect.prepare_caller(&mut link, 0)?;
+    let call = Call {
+        caller: 0,
+        id: 1,
+        object: OBJECT,
+        payload,
+    };
+    let mut out = Vec::new();
+    peer.dialect.call(call, &mut out);
+    link.say(&out)?;
+    loop {
+        if let (_, Frame::Reply(_)) = link.frame(&*peer.dialect)? {
+            return Ok(());
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! D-Bus: zbus.
+
+use anyhow::Context;
+use zbus::{Connection, connection};
+
+use super::{Library, Shared};
+use crate::peers::Peer;
+
+const PATH: &str = "/bench";
+const NAME: &str = "bench.Library";
+
+pub(super) struct Zbus {
+    callers: Vec<Connection>,
+    payload: String,
+    _provider: Connection,
+}
+
+struct Echo;
+
+#[zbus::interface(name = "bench.Library")]
+impl Echo {
+    #[expect(clippy::unused_self, reason = "the interface wants a method")]
+    fn m(&self, param: String) -> String {
+        param
+    }
+}
+
+impl Zbus {
+    pub(super) async fn connect(peer: &Peer, shared: Shared) -> anyhow::Result<Self> {
+        let provider = builder(peer)?
+            .name(NAME)?
+            .serve_at(PATH, Echo)?
+            .build()
+            .await?;
+        let mut callers = Vec::new();
+        for _ in 0..shared.n_callers {
+            callers.push(builder(peer)?.build().await?);
+        }
+        Ok(Self {
+            callers,
+            payload: String::from_utf8(shared.payload)?,
+            _provider: provider,
+        })
+    }
+}
+
+impl Library for Zbus {
+    async fn call(&self, caller: usize) -> anyhow::Result<()> {
+        let body = &self.payload;
+        let call = self.callers[caller].call_method(Some(NAME), PATH, Some(NAME), "M", body);
+        call.await.context("a method call failed")?;
+        Ok(())
+    }
+}
+
+fn builder(peer: &Peer) -> anyhow::Result<connection::Builder<'static>> {
+    let address = peer.addresses[0].to_string().replace("unix:", "unix:path=");
+    Ok(connection::Builder::address(address.as_str())?)
+}

@@ -1,0 +1,243 @@
+//! Rounds: each peer runs the same load in turn, so that what disturbs the machine disturbs all.
+
+use super::{Effort, Run, Sample};
+use crate::{
+    dialect::Frame,
+    load::{Calls, Emits, Load, Tally},
+    peers::{Kind, Peer, Spec},
+    results::{Case, Series},
+    role::Role,
+    statistics::percentile,
+};
+
+/// The parts that connections play in a load.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Scenario {
+    pub(crate) n_callers: usize,
+    pub(crate) calls: Option<Calls>,
+    pub(crate) n_listeners: usize,
+    pub(crate) emits: Option<Emits>,
+    /// Further connections that do nothing.
+    pub(crate) n_idle: usize,
+    /// Names that one connection at most provides or listens to.
+    pub(crate) names_each: usize,
+    pub(crate) patterns: Vec<String>,
+}
+
+impl Scenario {
+    /// So many callers of one object, each with so many calls in flight.
+    pub(crate) fn calls(n_callers: usize, in_flight: u32, payload: Vec<u8>) -> Self {
+        let calls = Calls {
+            in_flight,
+            payload,
+            objects: vec!["bench".to_owned()],
+        };
+        Self {
+            n_callers,
+            calls: Some(calls),
+            names_each: 1,
+            ..Self::default()
+        }
+    }
+
+    /// Events to so many listeners, so many of them on their way at a time.
+    pub(crate) fn events(n_listeners: usize, window: u64, payload: Vec<u8>) -> Self {
+        let emits = Emits {
+            window,
+            payload,
+            names: vec!["tick".to_owned()],
+            n_receivers: n_listeners as u64,
+            delivered_bytes: 1,
+        };
+        Self {
+            n_listeners,
+            emits: Some(emits),
+            names_each: 1,
+            ..Self::default()
+        }
+    }
+
+    /// Connects everything that plays a part.
+    pub(crate) fn set_up<'a>(&self, peer: &'a Peer) -> anyhow::Result<Load<'a>> {
+        let dialect = &*peer.dialect;
+        let mut load = Load::new(dialect)?;
+        if let Some(calls) = &self.calls {
+            // The relay pairs each caller with a provider of its own.
+            let has_names = peer.spec.has_names();
+            let n_copies = if has_names { 1 } else { self.n_callers };
+            for objects in calls.objects.chunks(self.names_each) {
+                for _ in 0..n_copies {
+                    let mut link = peer.connect(Role::Provider)?;
+                    dialect.provide(&mut link, objects)?;
+                    load.add(Role::Provider, link)?;
+                }
+            }
+            for caller in 0..self.n_callers {
+                let mut link = peer.connect(Role::Caller)?;
+                dialect.prepare_caller(&mut link, caller)?;
+                load.add(Role::Caller, link)?;
+            }
+            load.set_calls(calls.clone());
+        }
+        if let Some(emits) = &self.emits {
+            let emits = self.connect_listeners(peer, &mut load, emits)?;
+            load.set_emits(emits);
+        }
+        for _ in 0..self.n_idle {
+            // Whatever the broker says to it is read and passed over.
+            load.add(Role::Provider, peer.connect(Role::Listener)?)?;
+        }
+        Ok(load)
+    }
+
+    /// Connects publisher and listeners; a first event tells how many bytes one is.
+    fn connect_listeners(
+        &self,
+        peer: &Peer,
+        load: &mut Load<'_>,
+        emits: &Emits,
+    ) -> anyhow::Result<Emits> {
+        let dialect = &*peer.dialect;
+        let mut listeners = Vec::new();
+        for _ in 0..self.n_listeners {
+            let (names, are_patterns) = if self.patterns.is_empty() {
+                (&emits.names, false)
+            } else {
+                (&self.patterns, true)
+            };
+            for names in names.chunks(self.names_each) {
+                let mut link = peer.connect(Role::Listener)?;
+                dialect.listen(&mut link, names, are_patterns)?;
+                listeners.push(link);
+            }
+        }
+        let mut publisher = peer.connect(Role::Publisher)?;
+        let mut event = Vec::new();
+        dialect.event(&emits.names[0], &emits.payload, &mut event);
+        publisher.say(&event)?;
+        let mut emits = emits.clone();
+        let n_probed = usize::try_from(emits.n_receivers)?;
+        let per_listener = listeners.len() / self.n_listeners.max(1);
+        for listener in listeners.iter_mut().step_by(per_listener).take(n_probed) {
+            emits.delivered_bytes = loop {
+                let (bytes, frame) = listener.frame(dialect)?;
+                if frame == Frame::Event {
+                    break bytes.len() as u64;
+                }
+            };
+        }
+        if peer.spec.kind == Kind::Redis {
+            publisher.line()?;
+        }
+        for listener in listeners {
+            load.add(Role::Listener, listener)?;
+        }
+        load.add(Role::Publisher, publisher)?;
+        Ok(emits)
+    }
+}
+
+/// Lets each peer run the load in turn, round after round.
+pub(crate) fn measure(
+    run: &mut Run,
+    peers: &[&Peer],
+    (work, load): (&str, &str),
+    scenario: &Scenario,
+) -> anyhow::Result<()> {
+    crate::progress(&format!("{work}: {load}"));
+    let effort = run.effort;
+    let mut running = Vec::new();
+    for peer in peers {
+        let warm = scenario.set_up(peer).and_then(|mut load| {
+            let warming = Effort {
+                time: effort.time / 5,
+                ..effort
+            };
+            load.run(warming.budget())?;
+            Ok(load)
+        });
+        match warm {
+            Ok(load) => running.push((*peer, load, Vec::new())),
+            Err(error) => skip(run, (work, load), peer, &error),
+        }
+    }
+    for round in 0..effort.n_rounds {
+        // Whoever begins has no advantage by it.
+        let n_running = running.len().max(1);
+        running.rotate_left(round % n_running);
+        let mut still_running = Vec::new();
+        for (peer, mut load_of, mut samples) in running {
+            match one_round(peer, &mut load_of, effort) {
+                Ok(sample) => {
+                    samples.push(sample);
+                    still_running.push((peer, load_of, samples));
+                }
+                Err(error) => skip(run, (work, load), peer, &error),
+            }
+        }
+        running = still_running;
+    }
+    running.sort_by_key(|(peer, ..)| Spec::ALL.iter().position(|spec| *spec == peer.spec));
+    let series = running.into_iter().map(|(peer, _, rounds)| Series {
+        peer: peer.spec.name().to_owned(),
+        transport: peer.spec.transport().to_owned(),
+        rounds,
+    });
+    let case = Case {
+        work: work.to_owned(),
+        load: load.to_owned(),
+        series: series.collect(),
+    };
+    crate::table::print(&case)?;
+    run.results.cases.push(case);
+    Ok(())
+}
+
+fn one_round(peer: &Peer, load: &mut Load<'_>, effort: Effort) -> anyhow::Result<Sample> {
+    let before = peer.process.cpu_ns()?;
+    let tally = load.run(effort.budget())?;
+    Ok(timed(tally, peer.process.cpu_ns()? - before))
+}
+
+/// Notes that a peer does not do this work.
+pub(crate) fn skip(run: &mut Run, (work, load): (&str, &str), peer: &Peer, error: &anyhow::Error) {
+    let line = format!("{} in {work}, {load}: {error:#}", peer.spec.name());
+    if !run.results.skipped.contains(&line) {
+        crate::progress(&format!("skipped: {line}"));
+        run.results.skipped.push(line);
+    }
+}
+
+/// What a run comes to. A message is a call with its answer, or an event delivered once.
+pub(crate) fn timed(mut tally: Tally, cpu_ns: u64) -> Sample {
+    let is_calls = 0 < tally.n_called;
+    let n_messages = if is_calls {
+        tally.n_answered
+    } else {
+        tally.n_delivered
+    };
+    let mut sample = Sample::new();
+    let mut note = |name: &str, value: f64| sample.insert(name.to_owned(), value);
+    note("messages", n_messages as f64);
+    note(
+        "rate_per_s",
+        n_messages as f64 / tally.elapsed.as_secs_f64(),
+    );
+    note("cpu_us", cpu_ns as f64 / 1e3 / n_messages.max(1) as f64);
+    if is_calls {
+        note("sent", tally.n_called as f64);
+        if 0 < tally.n_emitted {
+            let hogged = tally.n_emitted as f64;
+            note("hog_per_s", hogged / tally.elapsed.as_secs_f64());
+        }
+    } else {
+        note("sent", tally.n_emitted as f64);
+    }
+    if !tally.latencies.is_empty() {
+        for (name, per_mille) in [("p50_us", 500), ("p99_us", 990)] {
+            let latency = percentile(&mut tally.latencies, per_mille);
+            note(name, f64::from(latency) / 1e3);
+        }
+    }
+    sample
+}

@@ -1,0 +1,78 @@
+//! The program run with a few messages, ours and the relay only.
+
+use std::{path::Path, process::Command};
+
+use ipc_bench::results::Results;
+
+fn run(directory: &Path, arguments: &[&str]) -> Results {
+    let output = directory.join("results.json");
+    let done = Command::new(env!("CARGO_BIN_EXE_ipc-bench"))
+        .args(["--quick", "--rounds", "1", "--round-ms", "20"])
+        .args(["--messages", "300", "--only", "ours", "--only", "raw relay"])
+        .arg("--output")
+        .arg(&output)
+        .args(arguments)
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "{errors}");
+    Results::load(&output).unwrap()
+}
+
+#[test]
+fn every_call_that_is_sent_is_answered() {
+    let directory = tempfile::tempdir().unwrap();
+
+    let results = run(directory.path(), &["latency", "calls"]);
+
+    assert_eq!(results.cases.len(), 9, "{:?}", results.skipped);
+    for case in &results.cases {
+        assert_eq!(case.series.len(), 4, "{}", case.load);
+        for series in &case.series {
+            let round = &series.rounds[0];
+            assert!(0.0 < round["messages"], "{}: {}", case.load, series.peer);
+            assert_eq!(
+                round["sent"], round["messages"],
+                "{}: {}",
+                case.load, series.peer
+            );
+        }
+    }
+}
+
+#[test]
+fn every_event_reaches_every_listener() {
+    let directory = tempfile::tempdir().unwrap();
+
+    let results = run(directory.path(), &["fanout"]);
+
+    for (load, n_listeners) in [("to 10, 64 B", 10.0), ("to 100, 1 KiB", 100.0)] {
+        let case = results.case("fanout", load).unwrap();
+        assert_eq!(case.series.len(), 4, "{:?}", results.skipped);
+        for series in &case.series {
+            let round = &series.rounds[0];
+            assert!(0.0 < round["messages"], "{load}: {}", series.peer);
+            assert_eq!(
+                round["sent"] * n_listeners,
+                round["messages"],
+                "{}",
+                series.peer
+            );
+        }
+    }
+}
+
+#[test]
+fn visits_and_libraries_are_measured() {
+    let directory = tempfile::tempdir().unwrap();
+
+    let results = run(directory.path(), &["churn", "library"]);
+
+    let visits = results.case("churn", "connect, hello, one call, close");
+    for series in &visits.unwrap().series {
+        assert!(0.0 < series.rounds[0]["rate_per_s"], "{}", series.peer);
+    }
+    let library = results.case("library", "16×16, 64 B text").unwrap();
+    let ours = &library.of("ours, Unix").unwrap().rounds[0];
+    assert_eq!(ours["sent"], ours["messages"]);
+}

@@ -1,9 +1,10 @@
 //! When to look for events without sleeping.
 //!
 //! Waking a thread on another core takes some 30 µs on a virtual machine, most of what a call
-//! takes that travels alone. While messages follow each other faster than that, the loop looks
-//! again instead of sleeping. It must pay: as soon as they come further apart on average, the
-//! loop sleeps at once, so that a thousand messages a second cost nothing.
+//! takes that travels alone. While messages follow each other closely, the loop looks again for a
+//! while instead of sleeping. It must pay: when they come further apart on average, the loop
+//! sleeps at once, so that a thousand messages a second cost nothing; and when looking has found
+//! nothing a few times in a row, it sleeps through the next messages before it tries again.
 
 use std::time::{Duration, Instant};
 
@@ -17,56 +18,99 @@ const LONGEST_GAP: Duration = Duration::from_millis(1);
 /// The share of the newest gap in the average is one in so many.
 const WEIGHT: u32 = 8;
 
+/// Looks in a row that find nothing before the loop sleeps for a while.
+const LOOKS_IN_VAIN: u32 = 4;
+
+/// Messages that it sleeps through then.
+const RESTS: u32 = 128;
+
 /// Decides between looking and sleeping.
 #[derive(Debug)]
 pub(crate) struct Polling {
     window: Duration,
     average_gap: Duration,
     last_event: Instant,
+    n_in_vain: u32,
+    n_rests: u32,
 }
 
 impl Polling {
     /// Looks for at most `window` after an event; not at all when it is zero, or on one core,
     /// where looking would keep everyone else from running.
     pub(crate) fn new(window: Duration, now: Instant) -> Self {
-        let has_cores = std::thread::available_parallelism().is_ok_and(|cores| 1 < cores.get());
-        let window = if has_cores { window } else { Duration::ZERO };
+        let window = if has_other_cores() {
+            window
+        } else {
+            Duration::ZERO
+        };
+        let (n_in_vain, n_rests) = (0, 0);
         Self {
             window,
             average_gap: LONGEST_GAP,
             last_event: now,
+            n_in_vain,
+            n_rests,
         }
     }
 
     /// Events came.
     pub(crate) fn note_event(&mut self, now: Instant) {
-        let gap = now
-            .saturating_duration_since(self.last_event)
-            .min(LONGEST_GAP);
-        self.average_gap = (self.average_gap * (WEIGHT - 1) + gap) / WEIGHT;
+        let gap = now.saturating_duration_since(self.last_event);
+        if 0 < self.n_rests {
+            self.n_rests -= 1;
+        } else if gap < self.window {
+            self.n_in_vain = 0;
+        } else if self.is_close() {
+            self.n_in_vain += 1;
+            if self.n_in_vain == LOOKS_IN_VAIN {
+                (self.n_in_vain, self.n_rests) = (0, RESTS);
+            }
+        }
+        self.average_gap = (self.average_gap * (WEIGHT - 1) + gap.min(LONGEST_GAP)) / WEIGHT;
         self.last_event = now;
     }
 
     /// Whether to look again instead of sleeping.
     pub(crate) fn is_worthwhile(&self, now: Instant) -> bool {
-        self.average_gap < self.window && now < self.last_event + self.window
+        self.n_rests == 0 && self.is_close() && now < self.last_event + self.window
     }
+
+    /// Whether events follow each other so closely that looking could pay. While the loop sleeps,
+    /// waking it is part of each gap; so gaps are allowed that are twice as long as it looks.
+    fn is_close(&self) -> bool {
+        self.average_gap < 2 * self.window
+    }
+}
+
+/// Whether peers can run while this thread does. That this process may be bound to one core says
+/// nothing about them.
+fn has_other_cores() -> bool {
+    let is_free = std::thread::available_parallelism().is_ok_and(|cores| 1 < cores.get());
+    // A list of ranges, such as "0-7"; a single core is "0".
+    let online = std::fs::read_to_string("/sys/devices/system/cpu/online");
+    is_free || online.is_ok_and(|online| online.contains(['-', ',']))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// How often of the last hundred times it was worthwhile to look right after an event.
+    fn polling(average_gap: Duration, now: Instant) -> Polling {
+        Polling {
+            window: DEFAULT_WINDOW,
+            average_gap,
+            last_event: now,
+            n_in_vain: 0,
+            n_rests: 0,
+        }
+    }
+
+    /// After how many of the last thousand events it was worthwhile to look.
     fn looks(gaps_us: &[u64]) -> usize {
         let mut now = Instant::now();
-        let mut polling = Polling {
-            window: DEFAULT_WINDOW,
-            average_gap: LONGEST_GAP,
-            last_event: now,
-        };
+        let mut polling = polling(LONGEST_GAP, now);
         let mut n_looks = 0;
-        for (n, gap_us) in gaps_us.iter().cycle().take(200).enumerate() {
+        for (n, gap_us) in gaps_us.iter().cycle().take(1100).enumerate() {
             now += Duration::from_micros(*gap_us);
             polling.note_event(now);
             n_looks += usize::from(100 <= n && polling.is_worthwhile(now));
@@ -76,8 +120,9 @@ mod tests {
 
     #[test]
     fn it_looks_while_messages_follow_each_other() {
-        assert_eq!(looks(&[30]), 100);
-        assert_eq!(looks(&[5, 40]), 100);
+        assert_eq!(looks(&[30]), 1000);
+        assert_eq!(looks(&[5, 40]), 1000);
+        assert_eq!(looks(&[30, 60]), 1000, "every other look finds something");
     }
 
     #[test]
@@ -88,17 +133,17 @@ mod tests {
             0,
             "a call and its answer a thousand times a second"
         );
-        assert_eq!(looks(&[30, 170]), 0);
+    }
+
+    #[test]
+    fn it_rests_when_looking_finds_nothing() {
+        assert!(looks(&[80]) < 50, "a few looks, and a long rest");
     }
 
     #[test]
     fn it_stops_looking_when_the_window_is_over() {
         let now = Instant::now();
-        let polling = Polling {
-            window: DEFAULT_WINDOW,
-            average_gap: Duration::from_micros(20),
-            last_event: now,
-        };
+        let polling = polling(Duration::from_micros(20), now);
         assert!(polling.is_worthwhile(now + DEFAULT_WINDOW / 2));
         assert!(!polling.is_worthwhile(now + DEFAULT_WINDOW));
     }

@@ -214,6 +214,7 @@ fn a_connection_that_never_reads_its_error_is_dropped_all_the_same() {
             peer
         })
         .collect();
+    watcher.wait_for_stat("faults", |n_faults| n_faults == 20);
     watcher.wait_for_stat("connections", |n_connections| n_connections == 1);
     drop(peers);
 }

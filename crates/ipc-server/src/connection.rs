@@ -15,7 +15,7 @@ use crate::stream::Stream;
 /// A seed client reads 4096 bytes at a time and takes a shorter read for the end of the message.
 /// So a long message must arrive in pieces that are multiples of that, whatever it meets on its
 /// way. A piece this small is one segment on the loopback interface, which is never cut, and the
-/// next is only written when nothing unsent is left of it that it could be joined with.
+/// next is only written when all of it has left, so that the two cannot be joined.
 pub(crate) const SEED_PIECE_BYTES: usize = 4 * SEED_READ_BYTES;
 
 /// How long the next message waits for a seed client to read the one before, when it gives no
@@ -101,6 +101,10 @@ impl Connection {
                 if SEED_PIECE_BYTES < message.len() && !self.keeps_pieces_apart {
                     self.stream.keep_pieces_apart()?;
                     self.keeps_pieces_apart = true;
+                }
+                if self.keeps_pieces_apart && !self.stream.has_sent_all()? {
+                    self.is_writable = false;
+                    return Ok(Written::Blocked);
                 }
                 self.unheard_since = Some(now);
                 self.stream

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ipc_wire::{Address, DEFAULT_TCP_PORT, SEED_READ_BYTES};
+use ipc_wire::{Address, DEFAULT_TCP_PORT};
 use mio::{Interest, Registry, Token, event::Source};
 use socket2::{Domain, Socket, TcpKeepalive, Type};
 
@@ -24,12 +24,6 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(1);
 const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
     .with_time(Duration::from_secs(60))
     .with_interval(Duration::from_secs(10));
-
-/// The size of TCP segments on Linux: four reads of a seed client and the bytes of the timestamp
-/// option, so that wherever the system cuts a long message, a seed client reads whole blocks.
-#[cfg(target_os = "linux")]
-#[expect(clippy::cast_possible_truncation, reason = "16396")]
-const SEGMENT_BYTES: u32 = 4 * SEED_READ_BYTES as u32 + 12;
 
 /// Why an address cannot be listened on.
 #[derive(Debug, thiserror::Error)]
@@ -217,8 +211,6 @@ fn bind_tcp(address: SocketAddr) -> io::Result<Listener> {
     }
     // Accepted connections inherit it.
     socket.set_tcp_keepalive(&KEEPALIVE)?;
-    #[cfg(target_os = "linux")]
-    socket.set_tcp_mss(SEGMENT_BYTES)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;

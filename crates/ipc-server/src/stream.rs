@@ -40,6 +40,23 @@ impl Stream {
         }
     }
 
+    /// Whether everything that was written is on its way, for a stream whose pieces are kept apart:
+    /// what is not would be joined with the next piece, and cut where a segment ends. When it is
+    /// not, the system tells as a new event when it is.
+    pub(crate) fn has_sent_all(&self) -> io::Result<bool> {
+        match self {
+            #[cfg(target_os = "linux")]
+            Self::Tcp(socket) => {
+                use rustix::event::{PollFd, PollFlags, Timespec, poll};
+                let mut sockets = [PollFd::new(socket, PollFlags::OUT)];
+                let at_once = Timespec::default();
+                rustix::io::retry_on_intr(|| poll(&mut sockets, Some(&at_once)))?;
+                Ok(!sockets[0].revents().is_empty())
+            }
+            _ => Ok(true),
+        }
+    }
+
     /// What the system tells about the other end.
     pub(crate) fn peer(&self) -> Peer {
         match self {

@@ -173,10 +173,19 @@ impl Peer {
     /// Reads once, as a seed client does: repeatedly 4096 bytes, until a read is shorter. What
     /// comes is one message, or the server has failed.
     pub(crate) fn seed_read(&mut self) -> Vec<u8> {
+        self.seed_read_slowly(0)
+    }
+
+    /// As [`Peer::seed_read`], with some work between the reads: so many looks at each block.
+    pub(crate) fn seed_read_slowly(&mut self, n_looks: usize) -> Vec<u8> {
         let mut message = Vec::new();
         let mut buffer = [0; SEED_READ_BYTES];
         loop {
             let n_bytes = self.socket.read(&mut buffer).unwrap();
+            for _ in 0..n_looks {
+                let block = std::hint::black_box(&buffer);
+                std::hint::black_box(block.iter().map(|&byte| u64::from(byte)).sum::<u64>());
+            }
             message.extend_from_slice(&buffer[..n_bytes]);
             if n_bytes < SEED_READ_BYTES {
                 return message;

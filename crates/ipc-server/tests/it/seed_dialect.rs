@@ -97,6 +97,33 @@ fn payloads_of_every_length_arrive_whole_in_both_directions() {
     }
 }
 
+#[test]
+fn a_message_longer_than_the_socket_buffers_reaches_whole_whoever_reads_it_slowly() {
+    let server = ServerProcess::start();
+    let (mut listener, mut publisher) = (server.connect(), server.connect());
+    listener.send(r#"{"event_name":"long"}"#);
+    listener.seed_ask(r#"{"list":[]}"#);
+
+    let event = format!(r#"{{"event":"long","result":{}}}"#, text_of(3 << 20));
+    let mut n_judged = 0;
+    for slowness in [0, 1, 3].into_iter().cycle().take(60) {
+        publisher.send(&event);
+        let started = Instant::now();
+        let mut received = listener.seed_read_slowly(slowness);
+        // When nothing more fits for 200 ms, TCP sends as much of a piece as does; a loaded
+        // machine can be that slow.
+        let was_slow = Duration::from_millis(150) < started.elapsed();
+        while was_slow && received.len() < event.len() {
+            received.extend(listener.seed_read());
+        }
+        assert_same(&received, &event, slowness);
+        n_judged += usize::from(!was_slow);
+        if n_judged == 9 {
+            break;
+        }
+    }
+}
+
 /// The message, and a space behind it exactly when its length would be a multiple of 4096.
 fn assert_same(received: &[u8], expected: &str, n_bytes: usize) {
     let padding = if expected.len().is_multiple_of(4096) {

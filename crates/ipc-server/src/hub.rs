@@ -34,9 +34,9 @@ pub(crate) const WAKE: Token = Token(0);
 /// The token of the first listener; those of the connections follow the listeners'.
 const FIRST_LISTENER: usize = 1;
 
-/// What is read from one connection in one turn: a few hundred small messages, or a hundredth of
-/// a large one.
-const CHUNK_BYTES: usize = 64 * 1024;
+/// What is read from one connection in one turn: a thousand small messages, or a quarter of a
+/// millisecond of looking through large ones.
+const CHUNK_BYTES: usize = 256 * 1024;
 
 /// What is written to one connection in one turn, so that a large message shares the turn.
 const WRITE_BYTES_PER_TURN: usize = 256 * 1024;

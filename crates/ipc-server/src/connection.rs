@@ -6,7 +6,7 @@ use std::{
 };
 
 use ipc_core::{Outbox, SessionId};
-use ipc_wire::{DecodeLimits, Decoder, SEED_READ_BYTES};
+use ipc_wire::{Decoder, SEED_READ_BYTES};
 
 use crate::stream::Stream;
 
@@ -25,12 +25,16 @@ pub(crate) const SEED_GAP: Duration = Duration::from_millis(1);
 /// Buffers that are handed to the system in one write.
 const PIECES_PER_WRITE: usize = 64;
 
-/// A socket, its decoder, and how far both have come.
+/// A socket, what has arrived of a message, and how far both have come.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) id: SessionId,
     pub(crate) stream: Stream,
-    pub(crate) decoder: Decoder,
+    /// Holds an unfinished message. A connection without one takes the hub's when something
+    /// arrives, so that an idle one has none.
+    pub(crate) decoder: Option<Box<Decoder>>,
+    /// A message was followed by white space: the peer is no seed client.
+    pub(crate) ends_lines: bool,
     /// There may be bytes to read; the connection is in the hub's list of such.
     pub(crate) is_ready: bool,
     /// The socket takes bytes.
@@ -63,11 +67,12 @@ pub(crate) enum Written {
 }
 
 impl Connection {
-    pub(crate) fn new(id: SessionId, stream: Stream, limits: DecodeLimits) -> Self {
+    pub(crate) fn new(id: SessionId, stream: Stream) -> Self {
         Self {
             id,
             stream,
-            decoder: Decoder::new(limits),
+            decoder: None,
+            ends_lines: false,
             is_ready: false,
             is_writable: true,
             is_dirty: false,
@@ -86,13 +91,20 @@ impl Connection {
         self.unheard_since = None;
     }
 
+    /// The memory that an unfinished message holds.
+    pub(crate) fn buffered_bytes(&self) -> usize {
+        self.decoder
+            .as_ref()
+            .map_or(0, |decoder| decoder.buffered_bytes())
+    }
+
     /// Writes once from an outbox that is not empty.
     pub(crate) fn write(&mut self, outbox: &Outbox, now: Instant) -> io::Result<Written> {
         let written = match outbox.next_alone() {
             Some((message, is_begin)) => {
-                // Who ends a message with white space is no seed client, and reads a stream.
+                // Who is no seed client reads a stream.
                 if is_begin
-                    && !self.decoder.has_ended_line()
+                    && !self.ends_lines
                     && let Some(since) = self.unheard_since
                     && now < since + SEED_GAP
                 {

@@ -63,6 +63,8 @@ pub(crate) struct Hub {
     connections: Vec<Option<Connection>>,
     broker: Broker,
     decode_limits: DecodeLimits,
+    /// For whichever connection receives, unless it keeps one of its own.
+    decoder: Option<Box<Decoder>>,
     scratch: Box<[u8]>,
     /// Connections that may have something to read.
     ready: VecDeque<SessionId>,
@@ -102,6 +104,7 @@ impl Hub {
             connections: Vec::new(),
             broker: Broker::new(limits, SERVER_NAME, message_bytes, now),
             decode_limits,
+            decoder: None,
             scratch: vec![0; CHUNK_BYTES].into(),
             ready: VecDeque::new(),
             dirty: Vec::new(),
@@ -258,10 +261,15 @@ impl Hub {
         };
         connection.note_heard();
         if !connection.is_closing {
-            let buffered_bytes = connection.decoder.buffered_bytes();
+            let buffered_bytes = connection.buffered_bytes();
+            let kept = connection.decoder.take();
+            let mut decoder = kept.or_else(|| self.decoder.take()).unwrap_or_else(|| {
+                // Another connection keeps it.
+                Box::new(Decoder::new(self.decode_limits))
+            });
             let mut chunk = &self.scratch[..n_bytes];
             loop {
-                match connection.decoder.decode(&mut chunk) {
+                match decoder.decode(&mut chunk) {
                     Ok(Some(message)) => {
                         tracing::trace!(client = session.client(), "message");
                         self.broker.handle(Input::Received(session, &message), now);
@@ -274,7 +282,14 @@ impl Hub {
                     }
                 }
             }
-            self.receive_bytes += connection.decoder.buffered_bytes();
+            connection.ends_lines |= decoder.has_ended_line();
+            if decoder.is_idle() {
+                decoder.restart();
+                self.decoder = Some(decoder);
+            } else {
+                connection.decoder = Some(decoder);
+            }
+            self.receive_bytes += connection.buffered_bytes();
             self.receive_bytes -= buffered_bytes;
         }
         // A chunk that is not full has emptied the socket; on Linux, whatever comes afterwards is
@@ -296,7 +311,7 @@ impl Hub {
             .iter()
             .flatten()
             .filter(|connection| !connection.is_closing);
-        if let Some(largest) = open.max_by_key(|connection| connection.decoder.buffered_bytes()) {
+        if let Some(largest) = open.max_by_key(|connection| connection.buffered_bytes()) {
             let session = largest.id;
             tracing::warn!(
                 client = session.client(),
@@ -312,7 +327,8 @@ impl Hub {
             return;
         };
         connection.has_ended = true;
-        let finished = connection.decoder.finish();
+        let decoder = connection.decoder.as_ref();
+        let finished = decoder.map_or(Ok(()), |decoder| decoder.finish());
         if connection.is_write_closed || connection.is_closing {
             return self.drop_connection(session, CloseReason::Left, now);
         }
@@ -346,8 +362,8 @@ impl Hub {
             return;
         };
         connection.is_closing = true;
-        self.receive_bytes -= connection.decoder.buffered_bytes();
-        connection.decoder = Decoder::new(self.decode_limits);
+        self.receive_bytes -= connection.buffered_bytes();
+        connection.decoder = None;
         self.lingering.push_back((now + LINGER, session));
         self.mark_dirty(session);
     }
@@ -361,7 +377,7 @@ impl Hub {
             .get_mut(session.slot())
             .and_then(Option::take)
         {
-            self.receive_bytes -= connection.decoder.buffered_bytes();
+            self.receive_bytes -= connection.buffered_bytes();
         }
         tracing::debug!(client = session.client(), %reason, "closed");
         self.broker.handle(Input::Closed(session, reason), now);
@@ -408,7 +424,7 @@ impl Hub {
         if self.connections.len() <= slot {
             self.connections.resize_with(slot + 1, || None);
         }
-        self.connections[slot] = Some(Connection::new(session, stream, self.decode_limits));
+        self.connections[slot] = Some(Connection::new(session, stream));
     }
 
     /// Writes each outbox that has got something. What the writing brings about is written too.

@@ -145,6 +145,19 @@ impl Decoder {
         self.ended_line
     }
 
+    /// Whether nothing of the stream is kept here: any new decoder would go on just as well.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.state == State::BetweenMessages && self.fault.is_none()
+    }
+
+    /// Begins another stream, with the memory that the last one left.
+    pub fn restart(&mut self) {
+        self.release();
+        self.fault = None;
+        self.ended_line = false;
+    }
+
     /// Finds the next whole message.
     fn find<'i>(&mut self, input: &mut &'i [u8]) -> Result<Option<Found<'i>>, Fault> {
         if self.state == State::HandedOut {

@@ -135,5 +135,5 @@ fn idle_connections_take_little_memory() {
         .collect();
     watcher.stats();
     let each = (resident_bytes(&server) - before) / peers.len() as u64;
-    assert!(each <= 4096, "{each} bytes for each idle connection");
+    assert!(each <= 1024, "{each} bytes for each idle connection");
 }

@@ -28,7 +28,8 @@ impl Pool {
     }
 
     fn give(&mut self, mut buffer: Vec<u8>) {
-        if self.n_bytes + buffer.capacity() <= POOL_BYTES {
+        let is_kept = self.n_bytes + buffer.capacity() <= POOL_BYTES;
+        if 0 < buffer.capacity() && is_kept {
             self.n_bytes += buffer.capacity();
             buffer.clear();
             self.buffers.push(buffer);
@@ -39,8 +40,11 @@ impl Pool {
 /// The queue of one session, first to be written first.
 #[derive(Debug, Default)]
 pub struct Outbox {
+    /// What is not added to any more.
     segments: VecDeque<Segment>,
-    /// Bytes of the first segment that are written.
+    /// Messages and parts of them that come after the segments; more are added here.
+    open: Vec<u8>,
+    /// Bytes at the front that are written.
     n_written: usize,
     queued_bytes: usize,
 }
@@ -114,16 +118,19 @@ impl Outbox {
     /// A message of the seed dialect comes by itself, never together with another.
     pub fn pieces<'a, const N: usize>(&'a self, pieces: &mut [IoSlice<'a>; N]) -> usize {
         let mut n_pieces = 0;
-        for (piece, segment) in pieces.iter_mut().zip(&self.segments) {
-            if let Segment::Alone(_) = segment
-                && 0 < n_pieces
-            {
+        let open = (!self.open.is_empty()).then_some((&*self.open, false));
+        let segments = self.segments.iter().map(|segment| {
+            let is_alone = matches!(segment, Segment::Alone(_));
+            (segment.bytes(), is_alone)
+        });
+        for (piece, (bytes, is_alone)) in pieces.iter_mut().zip(segments.chain(open)) {
+            if is_alone && 0 < n_pieces {
                 break;
             }
             let skipped = if n_pieces == 0 { self.n_written } else { 0 };
-            *piece = IoSlice::new(segment.bytes().get(skipped..).unwrap_or_default());
+            *piece = IoSlice::new(bytes.get(skipped..).unwrap_or_default());
             n_pieces += 1;
-            if let Segment::Alone(_) = segment {
+            if is_alone {
                 break;
             }
         }
@@ -153,57 +160,57 @@ impl Outbox {
             message.encode(&mut bytes, dialect);
             return self.push_alone(bytes, limit);
         }
-        let batch = self.open_batch(pool);
-        let (n_segments, open_len) = (self.segments.len(), batch.len());
+        self.open_batch(pool);
+        let (n_segments, open_len) = (self.segments.len(), self.open.len());
         let mut writer = Writer {
             segments: &mut self.segments,
-            batch,
+            open: &mut self.open,
             pool,
             n_bytes: 0,
             start: open_len,
         };
         message.write(&mut writer, dialect);
         writer.text(b"\n");
-        let n_bytes = writer.n_bytes + writer.batch.len() - writer.start;
-        let batch = writer.batch;
+        let n_bytes = writer.n_bytes + writer.open.len() - writer.start;
         if self.fits(n_bytes, limit) {
-            self.segments.push_back(Segment::Batch(batch));
             self.queued_bytes += n_bytes;
             return Ok(n_bytes);
         }
-        self.take_back(n_segments, open_len, batch, pool);
+        self.take_back(n_segments, open_len, pool);
         Err(Full)
     }
 
-    /// Takes the last batch out, if it takes more, or an empty one.
-    fn open_batch(&mut self, pool: &mut Pool) -> Vec<u8> {
-        match self.segments.pop_back() {
-            Some(Segment::Batch(batch)) if batch.len() < BATCH_BYTES => batch,
-            Some(full) => {
-                self.segments.push_back(full);
-                pool.take()
-            }
-            None => pool.take(),
+    /// Makes sure that the open batch has a buffer and takes more.
+    #[inline]
+    fn open_batch(&mut self, pool: &mut Pool) {
+        if BATCH_BYTES <= self.open.len() {
+            self.close_batch();
+        }
+        if self.open.capacity() == 0 {
+            self.open = pool.take();
         }
     }
 
-    /// Takes back what was written from an open batch on: `batch` is that batch, or one that
-    /// came after it.
+    /// Puts the open batch, if it holds anything, behind the segments.
+    fn close_batch(&mut self) {
+        if !self.open.is_empty() {
+            let batch = std::mem::take(&mut self.open);
+            self.segments.push_back(Segment::Batch(batch));
+        }
+    }
+
+    /// Takes back what was written since there were so many segments and so many bytes in the open
+    /// batch.
     #[cold]
-    fn take_back(&mut self, n_segments: usize, open_len: usize, batch: Vec<u8>, pool: &mut Pool) {
-        let mut first = Segment::Batch(batch);
-        for segment in self.segments.drain(n_segments..).rev() {
-            if let Segment::Batch(buffer) = std::mem::replace(&mut first, segment) {
-                pool.give(buffer);
+    fn take_back(&mut self, n_segments: usize, open_len: usize, pool: &mut Pool) {
+        while n_segments < self.segments.len() {
+            if let Some(Segment::Batch(batch)) = self.segments.pop_back() {
+                pool.give(std::mem::replace(&mut self.open, batch));
             }
         }
-        if let Segment::Batch(mut batch) = first {
-            batch.truncate(open_len);
-            if batch.is_empty() {
-                pool.give(batch);
-            } else {
-                self.segments.push_back(Segment::Batch(batch));
-            }
+        self.open.truncate(open_len);
+        if self.open.is_empty() {
+            pool.give(std::mem::take(&mut self.open));
         }
     }
 
@@ -224,11 +231,13 @@ impl Outbox {
         }
         match encoded {
             Encoded::Small(bytes) => {
-                let mut batch = self.open_batch(pool);
-                batch.extend_from_slice(bytes);
-                self.segments.push_back(Segment::Batch(batch));
+                self.open_batch(pool);
+                self.open.extend_from_slice(bytes);
             }
-            Encoded::Large(bytes) => self.segments.push_back(Segment::Shared(bytes.clone())),
+            Encoded::Large(bytes) => {
+                self.close_batch();
+                self.segments.push_back(Segment::Shared(bytes.clone()));
+            }
         }
         self.queued_bytes += n_bytes;
         Ok(n_bytes)
@@ -240,6 +249,7 @@ impl Outbox {
             return Err(Full);
         }
         let n_bytes = bytes.len();
+        self.close_batch();
         self.segments.push_back(Segment::Alone(bytes));
         self.queued_bytes += n_bytes;
         Ok(n_bytes)
@@ -265,6 +275,10 @@ impl Outbox {
         }
         if self.segments.is_empty() {
             self.segments.shrink_to(4);
+            if self.open.len() <= self.n_written {
+                self.n_written = 0;
+                pool.give(std::mem::take(&mut self.open));
+            }
         }
     }
 
@@ -284,7 +298,7 @@ impl Outbox {
 struct Writer<'o> {
     segments: &'o mut VecDeque<Segment>,
     /// The batch that is being written; it comes after the segments.
-    batch: Vec<u8>,
+    open: &'o mut Vec<u8>,
     pool: &'o mut Pool,
     /// Bytes of the message in the segments.
     n_bytes: usize,
@@ -295,7 +309,7 @@ struct Writer<'o> {
 impl Sink for Writer<'_> {
     #[inline]
     fn text(&mut self, text: &[u8]) {
-        self.batch.extend_from_slice(text);
+        self.open.extend_from_slice(text);
     }
 
     #[inline]
@@ -306,7 +320,7 @@ impl Sink for Writer<'_> {
         let Some(bytes) = payload.shared() else {
             return self.text(payload.json());
         };
-        let batch = std::mem::replace(&mut self.batch, self.pool.take());
+        let batch = std::mem::replace(self.open, self.pool.take());
         self.n_bytes += batch.len() - self.start + bytes.len();
         self.start = 0;
         self.segments.push_back(Segment::Batch(batch));

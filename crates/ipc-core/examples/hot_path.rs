@@ -134,9 +134,9 @@ impl Bench {
     }
 
     fn receive(&mut self, session: &mut Session, mut bytes: &[u8]) {
-        while let Some(message) = session.decoder.decode(&mut bytes).expect("valid messages") {
+        while let Some(ref message) = session.decoder.decode(&mut bytes).expect("valid messages") {
             self.broker
-                .handle(Input::Received(session.id, &message), self.now);
+                .handle(Input::Received(session.id, message), self.now);
         }
         while let Some(output) = self.broker.poll_output() {
             assert!(matches!(output, Output::Write(_)), "nobody is closed");

@@ -270,9 +270,9 @@ impl Hub {
             let mut chunk = &self.scratch[..n_bytes];
             loop {
                 match decoder.decode(&mut chunk) {
-                    Ok(Some(message)) => {
+                    Ok(Some(ref message)) => {
                         tracing::trace!(client = session.client(), "message");
-                        self.broker.handle(Input::Received(session, &message), now);
+                        self.broker.handle(Input::Received(session, message), now);
                     }
                     Ok(None) => break,
                     Err(fault) => {

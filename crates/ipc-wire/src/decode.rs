@@ -115,9 +115,10 @@ impl Decoder {
             Found::Partial => Message::read(&self.partial, envelope, None),
             Found::Large => Message::read(&self.large, envelope, Some(&self.large)),
         };
+        if let Err(fault) = &message {
+            self.fault = Some(fault.clone());
+        }
         message
-            .map(Some)
-            .inspect_err(|fault| self.fault = Some(fault.clone()))
     }
 
     /// Checks that the stream may end here.
@@ -159,6 +160,7 @@ impl Decoder {
     }
 
     /// Finds the next whole message.
+    #[inline]
     fn find<'i>(&mut self, input: &mut &'i [u8]) -> Result<Option<Found<'i>>, Fault> {
         if self.state == State::HandedOut {
             self.release();
@@ -179,6 +181,7 @@ impl Decoder {
     }
 
     /// Begins a message at the front of `input`; one that is whole there is not copied.
+    #[inline]
     fn begin<'i>(&mut self, input: &mut &'i [u8]) -> Result<Option<Found<'i>>, Fault> {
         let Some(&first) = input.first() else {
             return Ok(None);

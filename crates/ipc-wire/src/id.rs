@@ -38,16 +38,25 @@ impl<'a> Id<'a> {
 
 /// The number that a JSON integer is, if it fits.
 pub(crate) fn parse_u64(json: &[u8]) -> Option<u64> {
-    if json.is_empty() || 20 < json.len() {
-        return None;
-    }
-    json.iter().try_fold(0_u64, |number, digit| {
+    // Nineteen digits always fit, the twentieth may not.
+    let (digits, last) = match json.len() {
+        1..=19 => (json, None),
+        20 => (&json[..19], Some(json[19])),
+        _ => return None,
+    };
+    let mut number = 0_u64;
+    let mut is_number = true;
+    for digit in digits {
         let digit = digit.wrapping_sub(b'0');
-        if 9 < digit {
-            return None;
-        }
-        number.checked_mul(10)?.checked_add(u64::from(digit))
-    })
+        is_number &= digit <= 9;
+        number = number * 10 + u64::from(digit & 0x0f);
+    }
+    if let Some(digit) = last {
+        let digit = digit.wrapping_sub(b'0');
+        is_number &= digit <= 9;
+        number = number.checked_mul(10)?.checked_add(u64::from(digit))?;
+    }
+    is_number.then_some(number)
 }
 
 /// A request's id, kept: the sender's JSON text of a string or an integer, kept verbatim.

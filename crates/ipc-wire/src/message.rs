@@ -243,22 +243,24 @@ pub struct Success<'a> {
 }
 
 impl<'a> Message<'a> {
-    /// Tells the kind of a scanned message and takes it apart.
+    /// Tells the kind of a scanned message and takes it apart. It returns what the decoder does, so
+    /// that a message is built in its place.
+    #[inline]
     pub(crate) fn read(
         bytes: &'a [u8],
         envelope: &Envelope,
         owner: Option<&'a Bytes>,
-    ) -> Result<Self, Fault> {
+    ) -> Result<Option<Self>, Fault> {
         let fields = Fields {
             bytes,
             envelope,
             owner,
         };
         let Some(kind) = fields.kind()? else {
-            return Ok(Message::Unknown { id: fields.id()? });
+            return Ok(Some(Message::Unknown { id: fields.id()? }));
         };
         let id = fields.id()?;
-        Ok(match kind {
+        Ok(Some(match kind {
             Kind::Call => Message::Call(Call {
                 object: fields.needed_text(Field::Object, Field::Method)?,
                 method: fields.needed_text(Field::Method, Field::Object)?,
@@ -300,7 +302,7 @@ impl<'a> Message<'a> {
                 delivered: fields.number(Field::Delivered)?,
                 id,
             }),
-        })
+        }))
     }
 }
 

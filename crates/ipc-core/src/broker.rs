@@ -15,11 +15,12 @@ mod reports;
 use std::time::Instant;
 
 use indexmap::IndexMap;
-use ipc_wire::{Dialect, Fault, Id, Message, Outcome, Payload, Reply, Text};
+use ipc_wire::{Dialect, Fault, Id, Message, Outcome, Payload, Reply, RequestId, Text};
 
 use crate::{
     calls::{CallId, Calls},
     deadlines::Deadlines,
+    in_flight::Request,
     io::{CloseReason, Input, Output, Peer, SessionId},
     limits::Limits,
     outbox::Outbox,
@@ -264,10 +265,7 @@ impl Broker {
     ) {
         let to = self.sessions.reply_to(session, id);
         let is_duplicate = match &to {
-            ReplyTo::Id(id) => {
-                let session = self.sessions.get(session);
-                session.is_some_and(|session| session.in_flight.contains_key(id))
-            }
+            ReplyTo::Id(id) => self.in_flight(session, id).is_some(),
             ReplyTo::Turn(_) => false,
         };
         let handled = if is_duplicate {
@@ -278,6 +276,21 @@ impl Broker {
         if let Err(refusal) = handled {
             self.refuse(session, to, &refusal);
         }
+    }
+
+    /// The request of a session by the id that it gave it, until it is answered.
+    fn in_flight(&self, session: SessionId, id: &RequestId) -> Option<Request> {
+        let reply_to = |request| match request {
+            Request::Call(call) => self.calls.get(call).map(|call| &call.reply_to),
+            Request::Wait(wait) => self.waits.get(wait).map(|wait| &wait.reply_to),
+        };
+        let session = self.sessions.get(session)?;
+        session
+            .in_flight
+            .find(id, |request| match reply_to(request)? {
+                ReplyTo::Id(id) => Some(id),
+                ReplyTo::Turn(_) => None,
+            })
     }
 
     fn refuse(&mut self, session: SessionId, to: ReplyTo, refusal: &Refusal) {

@@ -17,6 +17,7 @@
 mod broker;
 mod calls;
 mod deadlines;
+mod in_flight;
 mod io;
 mod limits;
 mod outbox;

@@ -2,11 +2,11 @@
 
 use std::{collections::VecDeque, time::Instant};
 
-use hashbrown::HashMap;
 use ipc_wire::{Dialect, Name, RequestId};
 
 use crate::{
     calls::{CallId, CallList},
+    in_flight::InFlight,
     io::{Peer, SessionId},
     outbox::Outbox,
     subscriptions::Subscription,
@@ -20,13 +20,6 @@ pub(crate) enum ReplyTo {
     Id(RequestId),
     /// By its turn: the requester gave none, so its answers come in the order it asked.
     Turn(u64),
-}
-
-/// A request of a session that is not answered yet.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum InFlight {
-    Call(CallId),
-    Wait(WaitId),
 }
 
 /// What a provider in the seed dialect is doing: it takes one call at a time.
@@ -65,9 +58,7 @@ pub(crate) struct Session {
     pub(crate) first_turn: u64,
     /// Bytes of answers that are held until it is their turn.
     pub(crate) held_bytes: usize,
-    /// Requests by their ids. The hash is a quick one, seeded in each process: whoever chooses ids
-    /// that collide slows down the requests of its own connection, of which there is a limit.
-    pub(crate) in_flight: HashMap<RequestId, InFlight>,
+    pub(crate) in_flight: InFlight,
     pub(crate) waits: Vec<WaitId>,
     pub(crate) calls_out: CallList,
     pub(crate) calls_in: CallList,
@@ -97,7 +88,7 @@ impl Session {
             turns: VecDeque::new(),
             first_turn: 0,
             held_bytes: 0,
-            in_flight: HashMap::new(),
+            in_flight: InFlight::default(),
             waits: Vec::new(),
             calls_out: CallList::default(),
             calls_in: CallList::default(),

@@ -7,11 +7,12 @@ use ipc_wire::{Call, Code, Dialect, IPC_OBJECT, Id, Message, Name, Outcome, Repl
 use super::{Broker, Timer};
 use crate::{
     calls::{CallId, End, MAX_CALLS, OpenCall},
+    in_flight::Request,
     io::SessionId,
     limits::MAX_TIMEOUT,
     outbox::Full,
     refusal::Refusal,
-    session::{InFlight, ReplyTo},
+    session::ReplyTo,
     sessions::Answer,
 };
 
@@ -119,8 +120,8 @@ impl Broker {
         }
         if let Some(session) = self.sessions.get_mut(caller) {
             self.calls.link(End::Caller, &mut session.calls_out, id);
-            if let ReplyTo::Id(request) = reply_to {
-                session.in_flight.insert(request, InFlight::Call(id));
+            if let ReplyTo::Id(request) = &reply_to {
+                session.in_flight.insert(request, Request::Call(id));
             }
         }
         if let Some(session) = self.sessions.get_mut(provider) {
@@ -175,8 +176,8 @@ impl Broker {
         let call = *self.calls.get(id)?;
         if let Some(session) = self.sessions.get_mut(call.caller) {
             self.calls.unlink(End::Caller, &mut session.calls_out, id);
-            if let ReplyTo::Id(request) = call.reply_to {
-                session.in_flight.remove(&request);
+            if let ReplyTo::Id(request) = &call.reply_to {
+                session.in_flight.remove(request, Request::Call(id));
             }
         }
         if let Some(session) = self.sessions.get_mut(call.provider) {
@@ -224,14 +225,13 @@ impl Broker {
 
     /// Cancels a request of the caller's own; whether it was in flight.
     pub(super) fn cancel(&mut self, caller: SessionId, request: &RequestId) -> bool {
-        let in_flight = |session: &crate::session::Session| session.in_flight.get(request).copied();
-        match self.sessions.get(caller).and_then(in_flight) {
-            Some(InFlight::Call(call)) => {
+        match self.in_flight(caller, request) {
+            Some(Request::Call(call)) => {
                 self.stats.calls_cancelled += 1;
                 self.abandon_call(call, Some(&Refusal::CANCELLED));
                 true
             }
-            Some(InFlight::Wait(wait)) => {
+            Some(Request::Wait(wait)) => {
                 if let Some(wait) = self.close_wait(wait) {
                     self.refuse(wait.session, wait.reply_to, &Refusal::CANCELLED);
                 }

@@ -6,10 +6,11 @@ use ipc_wire::{Code, Dialect, IPC_OBJECT, Mode, Name, Payload, Register, Unknown
 
 use super::{Broker, Timer, calling::deadline, reports::ObjectEvent};
 use crate::{
+    in_flight::Request,
     io::SessionId,
     refusal::Refusal,
     registry::{Claim, Claimed, Released},
-    session::{InFlight, ReplyTo},
+    session::ReplyTo,
     sessions::{Answer, json},
     waits::{OpenWait, WaitId},
 };
@@ -244,8 +245,8 @@ impl Broker {
         }
         if let Some(session) = self.sessions.get_mut(session) {
             session.waits.push(id);
-            if let ReplyTo::Id(request) = reply_to {
-                session.in_flight.insert(request, InFlight::Wait(id));
+            if let ReplyTo::Id(request) = &reply_to {
+                session.in_flight.insert(request, Request::Wait(id));
             }
         }
     }
@@ -255,8 +256,8 @@ impl Broker {
         let wait = self.waits.remove(id)?;
         if let Some(session) = self.sessions.get_mut(wait.session) {
             session.waits.retain(|&other| other != id);
-            if let ReplyTo::Id(request) = wait.reply_to {
-                session.in_flight.remove(&request);
+            if let ReplyTo::Id(request) = &wait.reply_to {
+                session.in_flight.remove(request, Request::Wait(id));
             }
         }
         if wait.deadline.is_some() {

@@ -1,0 +1,65 @@
+//! The requests of one session that are not answered yet, by the ids that it gave them.
+
+use std::hash::BuildHasher;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+use ipc_wire::RequestId;
+
+use crate::{calls::CallId, waits::WaitId};
+
+/// A request that is not answered yet.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Request {
+    Call(CallId),
+    Wait(WaitId),
+}
+
+/// Requests by their ids. The ids themselves stand in the tables of calls and waits, so that an
+/// entry here is small.
+///
+/// The hash is a quick one, seeded in each process: whoever chooses ids that collide slows down the
+/// requests of its own connection, of which there is a limit.
+#[derive(Debug, Default)]
+pub(crate) struct InFlight {
+    hasher: DefaultHashBuilder,
+    requests: HashTable<(u64, Request)>,
+}
+
+impl InFlight {
+    pub(crate) fn len(&self) -> usize {
+        self.requests.len()
+    }
+
+    /// The request of this id; `id_of` tells the id of a request.
+    pub(crate) fn find<'a>(
+        &self,
+        id: &RequestId,
+        id_of: impl Fn(Request) -> Option<&'a RequestId>,
+    ) -> Option<Request> {
+        if self.requests.is_empty() {
+            return None;
+        }
+        let hash = self.hasher.hash_one(id);
+        let is_same = |&(known, request): &_| known == hash && id_of(request) == Some(id);
+        let (_, request) = self.requests.find(hash, is_same)?;
+        Some(*request)
+    }
+
+    /// Notes a request, whose id is not in flight.
+    pub(crate) fn insert(&mut self, id: &RequestId, request: Request) {
+        let hash = self.hasher.hash_one(id);
+        self.requests
+            .insert_unique(hash, (hash, request), |&(hash, _)| hash);
+    }
+
+    /// Forgets a request.
+    pub(crate) fn remove(&mut self, id: &RequestId, request: Request) {
+        let hash = self.hasher.hash_one(id);
+        if let Ok(entry) = self
+            .requests
+            .find_entry(hash, |&(_, known)| known == request)
+        {
+            entry.remove();
+        }
+    }
+}

@@ -63,8 +63,6 @@ pub struct Broker {
     n_fan_outs: u64,
     /// Where the listeners of an event are gathered.
     listeners: Vec<SessionId>,
-    /// Where events are encoded that many listen to.
-    scratch: Vec<u8>,
 }
 
 impl Broker {
@@ -88,7 +86,6 @@ impl Broker {
             drain_deadline: None,
             n_fan_outs: 0,
             listeners: Vec::new(),
-            scratch: Vec::new(),
         }
     }
 
@@ -158,8 +155,8 @@ impl Broker {
 
     /// What is queued for a session; also for one that has ended, until it is closed.
     #[must_use]
-    pub fn outbox(&self, session: SessionId) -> Option<&Outbox> {
-        self.sessions.any(session).map(|session| &session.outbox)
+    pub fn outbox(&self, session: SessionId) -> Option<Outbox<'_>> {
+        self.sessions.outbox(session)
     }
 
     /// How a session is written to.
@@ -220,6 +217,7 @@ impl Broker {
                 .iter()
                 .all(|(_, object)| !object.providers.is_empty())
         );
+        assert!(!self.sessions.has_stray_events());
         for session in sessions() {
             assert!(session.n_requests() <= self.limits.requests);
             assert!(session.in_flight.len() <= session.n_requests());

@@ -14,7 +14,9 @@
     clippy::indexing_slicing
 )]
 
+mod broadcast;
 mod broker;
+mod buffers;
 mod calls;
 mod deadlines;
 mod in_flight;

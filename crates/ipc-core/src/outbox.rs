@@ -5,41 +5,21 @@ use std::{collections::VecDeque, io::IoSlice};
 use bytes::Bytes;
 use ipc_wire::{Dialect, LARGE_BYTES, Message, Payload, Sink};
 
+use crate::{
+    broadcast::{Broadcasts, Encoded, Piece},
+    buffers::{Buffers, Pool},
+};
+
 /// Where a batch of small messages ends and a new one begins: large enough for one write to carry
 /// hundreds of messages, small enough to be given back soon.
 const BATCH_BYTES: usize = 64 * 1024;
 
-/// The memory of the buffers that are kept for the next batches: enough for thousands of sessions
-/// that are sent a little at a time. What is beyond goes back to the allocator.
-const POOL_BYTES: usize = 4 * 1024 * 1024;
-
-/// Empty buffers that outboxes take from and give back to, so that an idle session holds none.
-#[derive(Debug, Default)]
-pub(crate) struct Pool {
-    buffers: Vec<Vec<u8>>,
-    n_bytes: usize,
-}
-
-impl Pool {
-    fn take(&mut self) -> Vec<u8> {
-        let buffer = self.buffers.pop().unwrap_or_default();
-        self.n_bytes -= buffer.capacity();
-        buffer
-    }
-
-    fn give(&mut self, mut buffer: Vec<u8>) {
-        let is_kept = self.n_bytes + buffer.capacity() <= POOL_BYTES;
-        if 0 < buffer.capacity() && is_kept {
-            self.n_bytes += buffer.capacity();
-            buffer.clear();
-            self.buffers.push(buffer);
-        }
-    }
-}
-
 /// The queue of one session, first to be written first.
 #[derive(Debug, Default)]
-pub struct Outbox {
+pub(crate) struct Queue {
+    /// Events that others are sent too. They come first, and stay only until the first attempt to
+    /// write.
+    common: Option<Piece>,
     /// What is not added to any more.
     segments: VecDeque<Segment>,
     /// Messages and parts of them that come after the segments; more are added here.
@@ -68,66 +48,60 @@ impl Segment {
     }
 }
 
-/// A message that was encoded once and goes to many.
-#[derive(Debug)]
-pub(crate) enum Encoded {
-    /// It is copied into each outbox.
-    Small(Vec<u8>),
-    /// It is shared by all outboxes.
-    Large(Bytes),
-}
-
-impl Encoded {
-    pub(crate) fn new(message: &Message<'_>, dialect: Dialect, mut buffer: Vec<u8>) -> Self {
-        buffer.clear();
-        message.encode(&mut buffer, dialect);
-        if buffer.len() < LARGE_BYTES {
-            Self::Small(buffer)
-        } else {
-            Self::Large(buffer.into())
-        }
-    }
-
-    fn bytes(&self) -> &[u8] {
-        match self {
-            Self::Small(bytes) => bytes,
-            Self::Large(bytes) => bytes,
-        }
-    }
-}
-
 /// The message did not fit; nothing of it was queued.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Full;
 
-impl Outbox {
+/// What waits to be written to one session.
+#[derive(Clone, Copy, Debug)]
+pub struct Outbox<'a> {
+    queue: &'a Queue,
+    broadcasts: &'a Broadcasts,
+}
+
+impl<'a> Outbox<'a> {
+    pub(crate) const fn new(queue: &'a Queue, buffers: &'a Buffers) -> Self {
+        Self {
+            queue,
+            broadcasts: &buffers.broadcasts,
+        }
+    }
+
     /// Bytes that wait to be written.
     #[must_use]
-    pub const fn queued_bytes(&self) -> usize {
-        self.queued_bytes
+    pub const fn queued_bytes(self) -> usize {
+        self.queue.queued_bytes
     }
 
     /// Whether nothing waits.
     #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.queued_bytes == 0
+    pub const fn is_empty(self) -> bool {
+        self.queue.is_empty()
     }
 
     /// What is to be written next: at most `N` pieces, in order.
     ///
     /// A message of the seed dialect comes by itself, never together with another.
-    pub fn pieces<'a, const N: usize>(&'a self, pieces: &mut [IoSlice<'a>; N]) -> usize {
-        let mut n_pieces = 0;
-        let open = (!self.open.is_empty()).then_some((&*self.open, false));
-        let segments = self.segments.iter().map(|segment| {
+    pub fn pieces<const N: usize>(self, pieces: &mut [IoSlice<'a>; N]) -> usize {
+        let queue = self.queue;
+        let common = queue.common.map(|piece| self.broadcasts.bytes(piece));
+        let open = (!queue.open.is_empty()).then_some(&*queue.open);
+        let segments = queue.segments.iter().map(|segment| {
             let is_alone = matches!(segment, Segment::Alone(_));
             (segment.bytes(), is_alone)
         });
-        for (piece, (bytes, is_alone)) in pieces.iter_mut().zip(segments.chain(open)) {
+        let together = |bytes| (bytes, false);
+        let all = common
+            .map(together)
+            .into_iter()
+            .chain(segments)
+            .chain(open.map(together));
+        let mut n_pieces = 0;
+        for (piece, (bytes, is_alone)) in pieces.iter_mut().zip(all) {
             if is_alone && 0 < n_pieces {
                 break;
             }
-            let skipped = if n_pieces == 0 { self.n_written } else { 0 };
+            let skipped = if n_pieces == 0 { queue.n_written } else { 0 };
             *piece = IoSlice::new(bytes.get(skipped..).unwrap_or_default());
             n_pieces += 1;
             if is_alone {
@@ -140,11 +114,24 @@ impl Outbox {
     /// The rest of the message of the seed dialect that comes next, and whether nothing of it is
     /// written yet.
     #[must_use]
-    pub fn next_alone(&self) -> Option<(&[u8], bool)> {
-        match self.segments.front()? {
-            Segment::Alone(bytes) => Some((bytes.get(self.n_written..)?, self.n_written == 0)),
-            Segment::Batch(_) | Segment::Shared(_) => None,
+    pub fn next_alone(self) -> Option<(&'a [u8], bool)> {
+        let queue = self.queue;
+        match (queue.common, queue.segments.front()?) {
+            (None, Segment::Alone(bytes)) => {
+                Some((bytes.get(queue.n_written..)?, queue.n_written == 0))
+            }
+            (_, Segment::Batch(_) | Segment::Shared(_) | Segment::Alone(_)) => None,
         }
+    }
+}
+
+impl Queue {
+    pub(crate) const fn queued_bytes(&self) -> usize {
+        self.queued_bytes
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.queued_bytes == 0
     }
 
     /// Queues a message, unless more than `limit` bytes would be queued: an empty queue takes any.
@@ -220,17 +207,26 @@ impl Outbox {
         encoded: &Encoded,
         dialect: Dialect,
         limit: usize,
-        pool: &mut Pool,
+        buffers: &mut Buffers,
     ) -> Result<usize, Full> {
+        let Buffers { pool, broadcasts } = buffers;
+        let bytes = encoded.bytes(broadcasts);
+        let n_bytes = bytes.len();
         if dialect == Dialect::Seed {
-            return self.push_alone(encoded.bytes().to_vec(), limit);
+            return self.push_alone(bytes.to_vec(), limit);
         }
-        let n_bytes = encoded.bytes().len();
         if !self.fits(n_bytes, limit) {
             return Err(Full);
         }
         match encoded {
-            Encoded::Small(bytes) => {
+            Encoded::Common(piece) if self.is_empty() => {
+                self.common = Some(*piece);
+                broadcasts.hold(*piece);
+            }
+            Encoded::Common(piece) if self.continue_common(*piece, limit) => {
+                return Ok(n_bytes);
+            }
+            Encoded::Common(_) | Encoded::Small(_) => {
                 self.open_batch(pool);
                 self.open.extend_from_slice(bytes);
             }
@@ -241,6 +237,29 @@ impl Outbox {
         }
         self.queued_bytes += n_bytes;
         Ok(n_bytes)
+    }
+
+    /// Queues a piece that comes right behind what is common with others, if nothing else is queued
+    /// and it fits; whether it did.
+    #[inline]
+    pub(crate) fn continue_common(&mut self, piece: Piece, limit: usize) -> bool {
+        let n_bytes = piece.len();
+        let is_all = self.segments.is_empty() && self.open.is_empty();
+        match &mut self.common {
+            Some(common)
+                if common.is_before(piece) && is_all && self.queued_bytes + n_bytes <= limit =>
+            {
+                *common = common.with(piece);
+                self.queued_bytes += n_bytes;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether it holds events that others are sent too.
+    pub(crate) const fn is_common(&self) -> bool {
+        self.common.is_some()
     }
 
     /// Queues one message that must not share a write with another.
@@ -255,14 +274,16 @@ impl Outbox {
         Ok(n_bytes)
     }
 
-    /// Forgets the first `n_bytes`, which the socket has taken.
-    pub(crate) fn advance(&mut self, n_bytes: usize, pool: &mut Pool) {
+    /// Forgets the first `n_bytes`, which the socket has taken, and takes what it would not.
+    pub(crate) fn advance(&mut self, n_bytes: usize, buffers: &mut Buffers) {
         debug_assert!(
             n_bytes <= self.queued_bytes,
             "only what is queued can be written"
         );
         self.queued_bytes -= n_bytes.min(self.queued_bytes);
         self.n_written += n_bytes;
+        self.leave_common(buffers);
+        let pool = &mut buffers.pool;
         while let Some(first) = self.segments.front() {
             let len = first.bytes().len();
             if self.n_written < len {
@@ -282,9 +303,30 @@ impl Outbox {
         }
     }
 
+    /// Copies what is not written of the events that others are sent too.
+    fn leave_common(&mut self, buffers: &mut Buffers) {
+        let Some(piece) = self.common.take() else {
+            return;
+        };
+        let Buffers { pool, broadcasts } = buffers;
+        let bytes = broadcasts.bytes(piece);
+        if let Some(rest @ [_, ..]) = bytes.get(self.n_written..) {
+            let mut own = pool.take();
+            own.extend_from_slice(rest);
+            self.segments.push_front(Segment::Batch(own));
+            self.n_written = 0;
+        } else {
+            self.n_written -= bytes.len();
+        }
+        broadcasts.release(piece, pool);
+    }
+
     /// Forgets everything; how many bytes that were.
-    pub(crate) fn clear(&mut self) -> usize {
+    pub(crate) fn clear(&mut self, buffers: &mut Buffers) -> usize {
         let n_bytes = self.queued_bytes;
+        if let Some(piece) = self.common {
+            buffers.broadcasts.release(piece, &mut buffers.pool);
+        }
         *self = Self::default();
         n_bytes
     }

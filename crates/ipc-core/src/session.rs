@@ -8,7 +8,7 @@ use crate::{
     calls::{CallId, CallList},
     in_flight::InFlight,
     io::{Peer, SessionId},
-    outbox::Outbox,
+    outbox::Queue,
     subscriptions::Subscription,
     waits::WaitId,
 };
@@ -45,7 +45,7 @@ pub(crate) struct Session {
     pub(crate) is_finished: bool,
     /// The session has ended; only its outbox is left.
     pub(crate) is_closing: bool,
-    pub(crate) outbox: Outbox,
+    pub(crate) outbox: Queue,
     pub(crate) is_dirty: bool,
     /// The fan-out that reached this session last, so that it gets one copy.
     pub(crate) last_fan_out: u64,
@@ -80,7 +80,7 @@ impl Session {
             is_announced: false,
             is_finished: false,
             is_closing: false,
-            outbox: Outbox::default(),
+            outbox: Queue::default(),
             is_dirty: false,
             last_fan_out: 0,
             stalled_since: None,

@@ -6,9 +6,11 @@ use ipc_wire::{Dialect, Id, Message, Outcome, Payload, Reply, Success, Text, Wai
 use slab::Slab;
 
 use crate::{
+    broadcast::{Encoded, Piece},
+    buffers::Buffers,
     calls::CallId,
     io::{CloseReason, Output, Peer, SessionId},
-    outbox::{Encoded, Full, Outbox, Pool},
+    outbox::{Full, Outbox, Queue},
     refusal::Refusal,
     session::{ReplyTo, Session},
 };
@@ -50,7 +52,7 @@ impl<'a> Answer<'a> {
 pub(crate) struct Sessions {
     table: Slab<Session>,
     n_opened: u64,
-    pool: Pool,
+    buffers: Buffers,
     outputs: VecDeque<Output>,
     /// Sessions that have to end once the current input is handled: ending one inside another's
     /// ending would never come to an end itself.
@@ -65,7 +67,7 @@ impl Sessions {
         Self {
             table: Slab::new(),
             n_opened: 0,
-            pool: Pool::default(),
+            buffers: Buffers::default(),
             outputs: VecDeque::new(),
             doomed: VecDeque::new(),
             outbox_limit,
@@ -87,9 +89,10 @@ impl Sessions {
 
     /// Forgets a session that has ended.
     pub(crate) fn remove(&mut self, id: SessionId) {
-        if let Some(session) = self.any(id) {
+        if self.any(id).is_some() {
+            let mut session = self.table.remove(id.slot);
             self.queued_bytes -= session.queued_bytes();
-            self.table.remove(id.slot);
+            session.outbox.clear(&mut self.buffers);
         }
     }
 
@@ -107,6 +110,28 @@ impl Sessions {
             .iter()
             .map(|(_, session)| session)
             .filter(|session| !session.is_closing)
+    }
+
+    /// What waits to be written to a session, ended or not.
+    pub(crate) fn outbox(&self, id: SessionId) -> Option<Outbox<'_>> {
+        let session = self.any(id)?;
+        Some(Outbox::new(&session.outbox, &self.buffers))
+    }
+
+    /// Encodes a message that goes to many sessions.
+    pub(crate) fn encode(&mut self, message: &Message<'_>, dialect: Dialect) -> Encoded {
+        Encoded::new(message, dialect, &mut self.buffers)
+    }
+
+    /// Gives back what [`Sessions::encode`] made.
+    pub(crate) fn release(&mut self, encoded: Encoded) {
+        encoded.release(&mut self.buffers);
+    }
+
+    /// Whether events are kept that nobody is about to be sent.
+    pub(crate) fn has_stray_events(&self) -> bool {
+        let is_common = |(_, session): (_, &Session)| session.outbox.is_common();
+        !self.buffers.broadcasts.is_empty() && !self.table.iter().any(is_common)
     }
 
     /// A session, ended or not.
@@ -209,8 +234,8 @@ impl Sessions {
     /// Sends bytes that were counted against the session's limit while they were held.
     fn send_counted(&mut self, id: SessionId, bytes: Vec<u8>) {
         let encoded = Encoded::Small(bytes);
-        let queued = self.queue(id, |outbox, dialect, _, pool| {
-            outbox.push_encoded(&encoded, dialect, usize::MAX, pool)
+        let queued = self.queue(id, |outbox, dialect, _, buffers| {
+            outbox.push_encoded(&encoded, dialect, usize::MAX, buffers)
         });
         if queued.is_err() {
             self.doom(id, CloseReason::SlowConsumer);
@@ -219,16 +244,36 @@ impl Sessions {
 
     /// Sends a message, unless the session's queue is full.
     pub(crate) fn send(&mut self, id: SessionId, message: &Message<'_>) -> Result<(), Full> {
-        self.queue(id, |outbox, dialect, limit, pool| {
-            outbox.push(message, dialect, limit, pool)
+        self.queue(id, |outbox, dialect, limit, buffers| {
+            outbox.push(message, dialect, limit, &mut buffers.pool)
         })
     }
 
     /// Sends bytes that were encoded in the session's dialect, for many sessions at once.
     pub(crate) fn send_encoded(&mut self, id: SessionId, encoded: &Encoded) -> Result<(), Full> {
-        self.queue(id, |outbox, dialect, limit, pool| {
-            outbox.push_encoded(encoded, dialect, limit, pool)
+        self.queue(id, |outbox, dialect, limit, buffers| {
+            outbox.push_encoded(encoded, dialect, limit, buffers)
         })
+    }
+
+    /// Sends an event to a session that is about to be sent what comes right before it, as listeners
+    /// are whose events follow each other; whether it is one, and was not reached by this fan-out.
+    #[inline]
+    pub(crate) fn continue_common(&mut self, id: SessionId, fan_out: u64, piece: Piece) -> bool {
+        let outbox_limit = self.outbox_limit;
+        let Some(session) = self.get_mut(id) else {
+            return false;
+        };
+        let is_ordinary = session.is_dirty && session.lost.is_empty();
+        let limit = outbox_limit.saturating_sub(session.held_bytes);
+        let is_sent = session.last_fan_out != fan_out
+            && is_ordinary
+            && session.outbox.continue_common(piece, limit);
+        if is_sent {
+            session.last_fan_out = fan_out;
+            self.charge(piece.len());
+        }
+        is_sent
     }
 
     pub(crate) fn send_or_doom(&mut self, id: SessionId, message: &Message<'_>) {
@@ -241,7 +286,7 @@ impl Sessions {
     fn queue(
         &mut self,
         id: SessionId,
-        push: impl FnOnce(&mut Outbox, Dialect, usize, &mut Pool) -> Result<usize, Full>,
+        push: impl FnOnce(&mut Queue, Dialect, usize, &mut Buffers) -> Result<usize, Full>,
     ) -> Result<(), Full> {
         let known = self
             .table
@@ -252,7 +297,12 @@ impl Sessions {
         };
         let held_bytes = session.seed_provider.queued_bytes + session.held_bytes;
         let limit = self.outbox_limit.saturating_sub(held_bytes);
-        let n_bytes = push(&mut session.outbox, session.dialect, limit, &mut self.pool)?;
+        let n_bytes = push(
+            &mut session.outbox,
+            session.dialect,
+            limit,
+            &mut self.buffers,
+        )?;
         if !session.is_dirty {
             session.is_dirty = true;
             self.outputs.push_back(Output::Write(id));
@@ -339,7 +389,7 @@ impl Sessions {
             return;
         };
         let before = session.outbox.queued_bytes();
-        session.outbox.advance(n_bytes, &mut self.pool);
+        session.outbox.advance(n_bytes, &mut self.buffers);
         self.queued_bytes -= before - session.outbox.queued_bytes();
     }
 
@@ -381,7 +431,7 @@ impl Sessions {
         else {
             return;
         };
-        let mut n_bytes = session.outbox.clear();
+        let mut n_bytes = session.outbox.clear(&mut self.buffers);
         n_bytes += std::mem::take(&mut session.seed_provider.queued_bytes);
         session.seed_provider.queue.clear();
         n_bytes += std::mem::take(&mut session.held_bytes);

@@ -99,7 +99,7 @@ impl Connection {
     }
 
     /// Writes once from an outbox that is not empty.
-    pub(crate) fn write(&mut self, outbox: &Outbox, now: Instant) -> io::Result<Written> {
+    pub(crate) fn write(&mut self, outbox: Outbox<'_>, now: Instant) -> io::Result<Written> {
         let written = match outbox.next_alone() {
             Some((message, is_begin)) => {
                 // Who is no seed client reads a stream.

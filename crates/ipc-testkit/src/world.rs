@@ -110,8 +110,8 @@ impl World {
                     self.broker.handle(input, self.now);
                 }
             }
-            self.apply(&mut dirty);
         }
+        self.apply(&mut dirty);
         self.flush_all(dirty);
     }
 
@@ -175,7 +175,7 @@ impl World {
     #[must_use]
     pub fn queued_for(&self, name: &str) -> usize {
         let outbox = self.broker.outbox(self.ends[name].session);
-        outbox.map_or(0, ipc_core::Outbox::queued_bytes)
+        outbox.map_or(0, |outbox| outbox.queued_bytes())
     }
 
     /// The peer closes its connection.

@@ -243,6 +243,23 @@ pub struct Success<'a> {
 }
 
 impl<'a> Message<'a> {
+    /// The length of its largest part: the parameter of a call, the result of an event.
+    #[must_use]
+    pub fn payload_bytes(&self) -> usize {
+        let payload = match self {
+            Self::Call(call) => call.param,
+            Self::Event(event) => Some(event.result),
+            Self::Reply(reply) => match reply.outcome {
+                Outcome::Response(response) => Some(response),
+                Outcome::Error { error, .. } => Some(error),
+            },
+            Self::Wait(wait) => Some(wait.objects),
+            Self::Register(register) => register.interface,
+            Self::Listen(_) | Self::Success(_) | Self::Unknown { .. } => None,
+        };
+        payload.map_or(0, |payload| payload.json().len())
+    }
+
     /// Tells the kind of a scanned message and takes it apart. It returns what the decoder does, so
     /// that a message is built in its place.
     #[inline]

@@ -13,10 +13,11 @@ use super::{
     reports::{ClientEvent, Lost},
 };
 use crate::{
+    broadcast::{Encoded, Piece},
     io::SessionId,
-    outbox::{Encoded, Full},
+    outbox::Full,
     refusal::Refusal,
-    sessions::json,
+    sessions::{Sessions, json},
     subscriptions::{MAX_PATTERN_TOKENS, Subscription},
 };
 
@@ -94,10 +95,21 @@ impl Broker {
             retain: false,
             id: None,
         };
-        let mut copies = Copies::new(event, listeners.len(), std::mem::take(&mut self.scratch));
+        let message = Message::Event(event);
+        let mut copies = Copies::new(&message, event.result, listeners.len());
         self.n_fan_outs += 1;
         let mut n_delivered = 0;
         for &listener in &listeners {
+            if let Some(piece) = copies.common()
+                && self
+                    .sessions
+                    .continue_common(listener, self.n_fan_outs, piece)
+            {
+                self.stats.events_matched += 1;
+                self.stats.events_queued += 1;
+                n_delivered += 1;
+                continue;
+            }
             let Some(session) = self.sessions.get_mut(listener) else {
                 continue;
             };
@@ -113,9 +125,10 @@ impl Broker {
             } else {
                 Ok(())
             };
-            let delivered = told.and_then(|()| match copies.encoded(dialect) {
+            let encoded = copies.encoded(dialect, &mut self.sessions);
+            let delivered = told.and_then(|()| match encoded {
                 Some(encoded) => self.sessions.send_encoded(listener, encoded),
-                None => self.sessions.send(listener, &copies.message),
+                None => self.sessions.send(listener, &message),
             });
             if delivered.is_ok() {
                 self.stats.events_queued += 1;
@@ -125,7 +138,7 @@ impl Broker {
                 self.note_lost(listener, name);
             }
         }
-        self.scratch = copies.into_buffer();
+        copies.release(&mut self.sessions);
         self.listeners = listeners;
         n_delivered
     }
@@ -260,31 +273,27 @@ fn event<'a>(literal: &'a [u8], result: &'a [u8]) -> Message<'a> {
 
 /// An event on its way to many: encoded once in each dialect that is needed.
 struct Copies<'m> {
-    message: Message<'m>,
+    message: &'m Message<'m>,
     is_encoded_once: bool,
-    buffer: Vec<u8>,
     lines: Option<Encoded>,
     seed: Option<Encoded>,
 }
 
 impl<'m> Copies<'m> {
-    fn new(event: Event<'m>, n_listeners: usize, buffer: Vec<u8>) -> Self {
+    fn new(message: &'m Message<'m>, result: Payload<'_>, n_listeners: usize) -> Self {
         // A large payload that can be shared as it is needs no encoding, and one copy is cheapest
         // made in its place.
-        let result = event.result;
         let is_shared = LARGE_BYTES <= result.json().len() && result.shared().is_some();
         let is_encoded_once = 1 < n_listeners && !is_shared;
-        let message = Message::Event(event);
         Self {
             message,
             is_encoded_once,
-            buffer,
             lines: None,
             seed: None,
         }
     }
 
-    fn encoded(&mut self, dialect: Dialect) -> Option<&Encoded> {
+    fn encoded(&mut self, dialect: Dialect, sessions: &mut Sessions) -> Option<&Encoded> {
         if !self.is_encoded_once {
             return None;
         }
@@ -292,15 +301,19 @@ impl<'m> Copies<'m> {
             Dialect::Lines => &mut self.lines,
             Dialect::Seed => &mut self.seed,
         };
-        let (message, buffer) = (&self.message, &mut self.buffer);
-        Some(copy.get_or_insert_with(|| Encoded::new(message, dialect, std::mem::take(buffer))))
+        Some(copy.get_or_insert_with(|| sessions.encode(self.message, dialect)))
     }
 
-    /// The buffer, for the next event.
-    fn into_buffer(self) -> Vec<u8> {
-        match (self.lines, self.seed) {
-            (Some(Encoded::Small(buffer)), _) | (_, Some(Encoded::Small(buffer))) => buffer,
-            _ => self.buffer,
+    fn common(&self) -> Option<Piece> {
+        match self.lines {
+            Some(Encoded::Common(piece)) => Some(piece),
+            _ => None,
+        }
+    }
+
+    fn release(self, sessions: &mut Sessions) {
+        for encoded in self.lines.into_iter().chain(self.seed) {
+            sessions.release(encoded);
         }
     }
 }

@@ -153,3 +153,48 @@ fn an_events_id_is_its_publishers_own_affair() {
     );
     assert_eq!(world.sent_to("a"), [r#"{"event":"e","result":[1, 2]}"#]);
 }
+
+#[test]
+fn events_and_calls_that_come_together_keep_their_order() {
+    let mut world = world(&["a", "b"]);
+    world.listen("a", "x");
+    world.listen("b", "x");
+    world.register("a", "mango");
+    world.send(
+        "publisher",
+        r#"{"event":"x","result":1}{"object":"mango","method":"m"}{"event":"x","result":2}"#,
+    );
+    let keys: Vec<_> = world.sent_to("a");
+    assert!(keys[0].contains(r#""result":1"#), "{keys:?}");
+    assert!(keys[1].contains(r#""method":"m""#), "{keys:?}");
+    assert!(keys[2].contains(r#""result":2"#), "{keys:?}");
+    assert_eq!(world.sent_to("b").len(), 2);
+}
+
+#[test]
+fn of_events_that_come_together_everyone_hears_its_own() {
+    let mut world = world(&["a", "b", "c", "d"]);
+    for (listener, events) in [("a", "x"), ("b", "x"), ("c", "y"), ("d", "xy")] {
+        for event in events.split("").filter(|event| !event.is_empty()) {
+            world.listen(listener, event);
+        }
+    }
+    let events = ["x", "y", "y", "x", "x", "y"].iter().zip(1..);
+    let text: String = events
+        .map(|(event, n)| format!(r#"{{"event":"{event}","result":{n}}}"#))
+        .collect();
+    world.send("publisher", &text);
+    for (listener, expected) in [
+        ("a", vec![1, 4, 5]),
+        ("b", vec![1, 4, 5]),
+        ("c", vec![2, 3, 6]),
+        ("d", vec![1, 2, 3, 4, 5, 6]),
+    ] {
+        let heard: Vec<_> = world
+            .values_sent_to(listener)
+            .iter()
+            .map(|event| event["result"].as_u64().unwrap())
+            .collect();
+        assert_eq!(heard, expected, "{listener}");
+    }
+}

@@ -168,3 +168,24 @@ fn the_calls_of_a_provider_that_is_closed_are_answered() {
     assert_eq!(world.closed("provider"), Some(SlowConsumer));
     assert_eq!(codes(&world.values_sent_to("caller")), ["provider_gone"]);
 }
+
+#[test]
+fn events_of_a_caller_that_is_closed_for_its_reply_are_not_kept() {
+    let mut world = World::limited(|limits| limits.outbox_bytes = 200);
+    world.hello("provider");
+    world.register("provider", "mango");
+    for listener in ["caller", "other"] {
+        world.hello(listener);
+        world.listen(listener, "x");
+    }
+    call(&mut world, "caller", "mango", 1);
+    let (_, id) = taken_by(&mut world, "provider");
+    let text = "x".repeat(100);
+    world.send(
+        "provider",
+        &format!(r#"{{"event":"x","result":"{text}"}}{{"response":"{text}","id":{id}}}"#),
+    );
+    assert_eq!(world.closed("caller"), Some(SlowConsumer));
+    assert_eq!(world.sent_to("other").len(), 1);
+    assert_eq!(world.stats().queued_bytes, 0);
+}

@@ -1,0 +1,38 @@
+//! The memory that queues take from, and give back to.
+
+use crate::broadcast::Broadcasts;
+
+/// The memory of the buffers that are kept for the next batches: enough for thousands of sessions
+/// that are sent a little at a time. What is beyond goes back to the allocator.
+const POOL_BYTES: usize = 4 * 1024 * 1024;
+
+/// Empty buffers that outboxes take from and give back to, so that an idle session holds none.
+#[derive(Debug, Default)]
+pub(crate) struct Pool {
+    buffers: Vec<Vec<u8>>,
+    n_bytes: usize,
+}
+
+impl Pool {
+    pub(crate) fn take(&mut self) -> Vec<u8> {
+        let buffer = self.buffers.pop().unwrap_or_default();
+        self.n_bytes -= buffer.capacity();
+        buffer
+    }
+
+    pub(crate) fn give(&mut self, mut buffer: Vec<u8>) {
+        let is_kept = self.n_bytes + buffer.capacity() <= POOL_BYTES;
+        if 0 < buffer.capacity() && is_kept {
+            self.n_bytes += buffer.capacity();
+            buffer.clear();
+            self.buffers.push(buffer);
+        }
+    }
+}
+
+/// The memory that queues take from.
+#[derive(Debug, Default)]
+pub(crate) struct Buffers {
+    pub(crate) pool: Pool,
+    pub(crate) broadcasts: Broadcasts,
+}

@@ -7,10 +7,89 @@
 
 use std::ops::BitOr;
 
-use fearless_simd::{Simd, SimdBase, SimdInt, SimdMask, mask8x64, u8x64};
+#[cfg(target_arch = "aarch64")]
+use fearless_simd::Neon;
+#[cfg(target_arch = "x86_64")]
+use fearless_simd::{Avx2, Sse4_2};
+use fearless_simd::{Level, Simd, SimdBase, SimdInt, SimdMask, mask8x64, u8x64};
 
 /// How many bytes a block has.
 pub(crate) const BLOCK_BYTES: usize = 64;
+
+/// The instructions that a processor has for blocks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Instructions {
+    #[cfg(target_arch = "x86_64")]
+    Avx2(Avx2),
+    #[cfg(target_arch = "x86_64")]
+    Sse4_2(Sse4_2),
+    #[cfg(target_arch = "aarch64")]
+    Neon(Neon),
+    Scalar,
+}
+
+impl Instructions {
+    /// All that this processor has, the best first.
+    pub(crate) fn available() -> impl Iterator<Item = Self> {
+        let level = Level::new();
+        let _ = level;
+        #[cfg(target_arch = "x86_64")]
+        let vectors = [
+            level.as_avx2().map(Self::Avx2),
+            level.as_sse4_2().map(Self::Sse4_2),
+        ];
+        #[cfg(target_arch = "aarch64")]
+        let vectors = [level.as_neon().map(Self::Neon)];
+        #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+        let vectors = [];
+        vectors.into_iter().flatten().chain([Self::Scalar])
+    }
+}
+
+/// Does something with the blocks of some instructions, in a function where they may be used.
+macro_rules! with_blocks {
+    ($instructions:expr, $blocks:ident => $work:expr) => {
+        match $instructions {
+            #[cfg(target_arch = "x86_64")]
+            $crate::block::Instructions::Avx2(simd) => {
+                let $blocks = $crate::block::Vectors(simd);
+                $crate::block::Blocks::run(
+                    $blocks,
+                    #[inline(always)]
+                    || $work,
+                )
+            }
+            #[cfg(target_arch = "x86_64")]
+            $crate::block::Instructions::Sse4_2(simd) => {
+                let $blocks = $crate::block::Vectors(simd);
+                $crate::block::Blocks::run(
+                    $blocks,
+                    #[inline(always)]
+                    || $work,
+                )
+            }
+            #[cfg(target_arch = "aarch64")]
+            $crate::block::Instructions::Neon(simd) => {
+                let $blocks = $crate::block::Vectors(simd);
+                $crate::block::Blocks::run(
+                    $blocks,
+                    #[inline(always)]
+                    || $work,
+                )
+            }
+            $crate::block::Instructions::Scalar => {
+                let $blocks = $crate::block::Scalar;
+                $crate::block::Blocks::run(
+                    $blocks,
+                    #[inline(always)]
+                    || $work,
+                )
+            }
+        }
+    };
+}
+
+pub(crate) use with_blocks;
 
 /// The instructions that blocks are looked at with.
 pub(crate) trait Blocks: Copy {
@@ -154,16 +233,15 @@ impl BitOr for Words {
 
 #[cfg(test)]
 mod tests {
-    use fearless_simd::{Level, dispatch};
     use proptest::prelude::*;
 
     use super::*;
 
     /// Checks a block's answers byte by byte, with all instructions there are.
     fn check(bytes: [u8; BLOCK_BYTES], first: u8, last: u8) {
-        check_with(Scalar, bytes, first, last);
-        dispatch!(Level::baseline(), simd => check_with(Vectors(simd), bytes, first, last));
-        dispatch!(Level::new(), simd => check_with(Vectors(simd), bytes, first, last));
+        for instructions in Instructions::available() {
+            with_blocks!(instructions, blocks => check_with(blocks, bytes, first, last));
+        }
     }
 
     #[inline(always)]

@@ -8,10 +8,8 @@
 
 mod fast;
 
-use fearless_simd::{Level, dispatch};
-
 use crate::{
-    block::{Blocks, Scalar, Vectors},
+    block::{Blocks, Instructions, with_blocks},
     envelope::{Envelope, Field},
     fault::Fault,
     lex::skip_space,
@@ -67,8 +65,7 @@ pub(crate) enum Progress {
 }
 #[derive(Clone, Debug)]
 pub(crate) struct Scanner {
-    /// The vector instructions that this processor has, if any.
-    vectors: Option<Level>,
+    instructions: Instructions,
     max_depth: u32,
     position: usize,
     state: State,
@@ -85,8 +82,14 @@ pub(crate) struct Scanner {
 
 impl Scanner {
     pub(crate) fn new(max_depth: u32) -> Self {
+        let best = Instructions::available().next();
+        Self::with_instructions(max_depth, best.unwrap_or(Instructions::Scalar))
+    }
+
+    /// A scanner that uses these instructions, even if there are better ones.
+    pub(crate) fn with_instructions(max_depth: u32, instructions: Instructions) -> Self {
         Self {
-            vectors: Some(Level::new()).filter(|level| !level.is_fallback()),
+            instructions,
             max_depth: max_depth.clamp(1, MAX_DEPTH),
             position: 0,
             state: State::FirstKey,
@@ -116,10 +119,7 @@ impl Scanner {
 
     /// Goes on through `message`, which holds all of it that has arrived, from its `{` on.
     pub(crate) fn scan(&mut self, message: &[u8]) -> Result<Progress, Fault> {
-        match self.vectors {
-            Some(level) => dispatch!(level, simd => self.scan_with(Vectors(simd), message)),
-            None => self.scan_with(Scalar, message),
-        }
+        with_blocks!(self.instructions, blocks => self.scan_with(blocks, message))
     }
 
     #[inline(always)]

@@ -156,11 +156,10 @@ fn long_character_len(bytes: &[u8]) -> Piece {
 
 #[cfg(test)]
 mod tests {
-    use fearless_simd::{Level, dispatch};
     use proptest::prelude::*;
 
     use super::*;
-    use crate::block::{Scalar, Vectors};
+    use crate::block::{Instructions, with_blocks};
 
     /// Goes through a text with all instructions there are, and a window from the beginning on.
     fn text_end(message: &[u8], position: usize) -> TextEnd {
@@ -169,11 +168,16 @@ mod tests {
             let window = Window::new(blocks, message, 0);
             text(blocks, message, position, window).0
         }
-        let end = with(Scalar, message, position);
-        let baseline = dispatch!(Level::baseline(), simd => with(Vectors(simd), message, position));
-        let best = dispatch!(Level::new(), simd => with(Vectors(simd), message, position));
-        assert_eq!((baseline, best), (end, end), "all instructions agree");
-        end
+        let ends: Vec<_> = Instructions::available()
+            .map(|instructions| {
+                with_blocks!(instructions, blocks => with(blocks, message, position))
+            })
+            .collect();
+        assert!(
+            ends.iter().all(|end| *end == ends[0]),
+            "all instructions agree: {ends:?}"
+        );
+        ends[0]
     }
 
     /// The same, as simply as it can be said.

@@ -20,10 +20,11 @@ impl Window {
     /// The bytes from `start` on. What is behind the end of the message is a stop.
     #[inline(always)]
     pub(crate) fn new(blocks: impl Blocks, message: &[u8], start: usize) -> Self {
+        let rest = message.get(start..).unwrap_or_default();
         let (stops, digits) = blocks.run(
             #[inline(always)]
-            || {
-                let block = load(blocks, message, start);
+            move || {
+                let block = load(blocks, rest);
                 let stops = block.equal(b'"')
                     | block.equal(b'\\')
                     | block.within(0, 0x1f)
@@ -67,9 +68,10 @@ impl Window {
     #[inline(always)]
     #[must_use]
     pub(crate) fn with_characters(self, blocks: impl Blocks, message: &[u8]) -> Self {
+        let rest = message.get(self.start..).unwrap_or_default();
         let right = blocks.run(
             #[inline(always)]
-            || right_characters(load(blocks, message, self.start)),
+            move || right_characters(load(blocks, rest)),
         );
         Self {
             stops: self.stops & !right,
@@ -82,8 +84,7 @@ impl Window {
 pub(crate) const N_DIGITS: usize = 24;
 
 #[inline(always)]
-fn load<B: Blocks>(blocks: B, message: &[u8], start: usize) -> B::Block {
-    let rest = message.get(start..).unwrap_or_default();
+fn load<B: Blocks>(blocks: B, rest: &[u8]) -> B::Block {
     match rest.first_chunk() {
         Some(bytes) => blocks.load(bytes),
         None => {

@@ -28,36 +28,49 @@ impl Scanner {
     #[inline(always)]
     fn read_members(&mut self, reader: &mut Reader<'_, impl Blocks>) -> bool {
         while let Some(field) = reader.known_key(|field| self.envelope.has(field)) {
-            self.field = field;
-            self.state = State::Value;
-            let Some(first) = reader.peek() else {
-                return false;
-            };
-            self.value_start = reader.position;
-            if matches!(first, b'{' | b'[') {
-                self.read_container(reader);
-                if self.state != State::AfterValue || self.depth != 1 {
-                    return false;
-                }
-            } else if !reader.scalar(first) {
+            let first = reader.peek();
+            let start = reader.position;
+            if !self.read_value(reader, first) {
+                (self.field, self.value_start) = (field, start);
                 return false;
             }
             if let Some(field) = field {
-                self.envelope.note(field, self.value_start, reader.position);
+                self.envelope.note(field, start, reader.position);
             }
-            self.state = State::AfterValue;
-            self.field = None;
             match reader.peek() {
                 Some(b',') => self.state = State::NextKey,
-                Some(b'}') => self.depth = 0,
-                _ => return false,
+                Some(b'}') => {
+                    reader.position += 1;
+                    self.depth = 0;
+                    return true;
+                }
+                _ => {
+                    self.state = State::AfterValue;
+                    return false;
+                }
             }
             reader.position += 1;
-            if self.depth == 0 {
-                return true;
-            }
         }
         false
+    }
+
+    /// Reads a value of the top level; else the state says where it stopped.
+    #[inline(always)]
+    fn read_value(&mut self, reader: &mut Reader<'_, impl Blocks>, first: Option<u8>) -> bool {
+        match first {
+            Some(b'"') if reader.text() => true,
+            Some(b'-' | b'0'..=b'9') if reader.number() => true,
+            Some(b't' | b'f' | b'n') if reader.literal() => true,
+            Some(b'{' | b'[') => {
+                self.state = State::Value;
+                self.read_container(reader);
+                self.state == State::AfterValue && self.depth == 1
+            }
+            _ => {
+                self.state = State::Value;
+                false
+            }
+        }
     }
 
     /// Goes on through a container of the top level, from a value or from behind one, until it
@@ -272,16 +285,7 @@ impl<'m, B: Blocks> Reader<'m, B> {
         Some(field)
     }
 
-    /// Reads a value that is no container and begins with this byte; else stays before it.
-    #[inline(always)]
-    fn scalar(&mut self, first: u8) -> bool {
-        match first {
-            b'"' => self.text(),
-            b'-' | b'0'..=b'9' => self.number(),
-            _ => self.literal(),
-        }
-    }
-
+    /// Reads a text; else stays before it.
     #[inline(always)]
     fn text(&mut self) -> bool {
         let start = self.position + 1;
@@ -321,7 +325,9 @@ impl<'m, B: Blocks> Reader<'m, B> {
                 self.window.digits_from(self.position)
             }
         };
-        let rest = self.message.get(self.position..).unwrap_or_default();
+        let Some(rest) = self.message.get(self.position..) else {
+            return false;
+        };
         let end = match digits.and_then(|digits| number_len(digits, rest)) {
             Some(len) => Some(self.position + len),
             None => long_number_end(self.message, self.position),

@@ -11,82 +11,70 @@ use std::ops::BitOr;
 use fearless_simd::Neon;
 #[cfg(target_arch = "x86_64")]
 use fearless_simd::{Avx2, Sse4_2};
-use fearless_simd::{Level, Simd, SimdBase, SimdInt, SimdMask, mask8x64, u8x64};
+use fearless_simd::{Simd, SimdBase, SimdInt, SimdMask, mask8x64, u8x64};
 
 /// How many bytes a block has.
 pub(crate) const BLOCK_BYTES: usize = 64;
 
-/// The instructions that a processor has for blocks.
+/// What a processor may look at blocks with.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Instructions {
     #[cfg(target_arch = "x86_64")]
-    Avx2(Avx2),
+    Avx2(Vectors<Avx2>),
     #[cfg(target_arch = "x86_64")]
-    Sse4_2(Sse4_2),
+    Sse4_2(Vectors<Sse4_2>),
     #[cfg(target_arch = "aarch64")]
-    Neon(Neon),
-    Scalar,
+    Neon(Vectors<Neon>),
+    Scalar(Scalar),
 }
 
 impl Instructions {
+    pub(crate) const SCALAR: Self = Self::Scalar(Scalar);
+
     /// All that this processor has, the best first.
     pub(crate) fn available() -> impl Iterator<Item = Self> {
-        let level = Level::new();
-        let _ = level;
+        #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+        let level = fearless_simd::Level::new();
         #[cfg(target_arch = "x86_64")]
         let vectors = [
-            level.as_avx2().map(Self::Avx2),
-            level.as_sse4_2().map(Self::Sse4_2),
+            level.as_avx2().map(|simd| Self::Avx2(Vectors(simd))),
+            level.as_sse4_2().map(|simd| Self::Sse4_2(Vectors(simd))),
         ];
         #[cfg(target_arch = "aarch64")]
-        let vectors = [level.as_neon().map(Self::Neon)];
+        let vectors = [level.as_neon().map(|simd| Self::Neon(Vectors(simd)))];
         #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-        let vectors = [];
-        vectors.into_iter().flatten().chain([Self::Scalar])
+        let vectors: [Option<Self>; 0] = [];
+        vectors.into_iter().flatten().chain([Self::SCALAR])
     }
 }
 
-/// Does something with the blocks of some instructions, in a function where they may be used.
+/// Does something with these instructions' blocks, in a function that may use the instructions.
 macro_rules! with_blocks {
-    ($instructions:expr, $blocks:ident => $work:expr) => {
+    ($instructions:expr, $blocks:ident => $work:expr) => {{
+        use $crate::block::{Blocks as _, Instructions};
+
         match $instructions {
             #[cfg(target_arch = "x86_64")]
-            $crate::block::Instructions::Avx2(simd) => {
-                let $blocks = $crate::block::Vectors(simd);
-                $crate::block::Blocks::run(
-                    $blocks,
-                    #[inline(always)]
-                    || $work,
-                )
-            }
+            Instructions::Avx2($blocks) => $blocks.run(
+                #[inline(always)]
+                || $work,
+            ),
             #[cfg(target_arch = "x86_64")]
-            $crate::block::Instructions::Sse4_2(simd) => {
-                let $blocks = $crate::block::Vectors(simd);
-                $crate::block::Blocks::run(
-                    $blocks,
-                    #[inline(always)]
-                    || $work,
-                )
-            }
+            Instructions::Sse4_2($blocks) => $blocks.run(
+                #[inline(always)]
+                || $work,
+            ),
             #[cfg(target_arch = "aarch64")]
-            $crate::block::Instructions::Neon(simd) => {
-                let $blocks = $crate::block::Vectors(simd);
-                $crate::block::Blocks::run(
-                    $blocks,
-                    #[inline(always)]
-                    || $work,
-                )
-            }
-            $crate::block::Instructions::Scalar => {
-                let $blocks = $crate::block::Scalar;
-                $crate::block::Blocks::run(
-                    $blocks,
-                    #[inline(always)]
-                    || $work,
-                )
-            }
+            Instructions::Neon($blocks) => $blocks.run(
+                #[inline(always)]
+                || $work,
+            ),
+            Instructions::Scalar($blocks) => $blocks.run(
+                #[inline(always)]
+                || $work,
+            ),
         }
-    };
+    }};
 }
 
 pub(crate) use with_blocks;
@@ -119,8 +107,12 @@ pub(crate) trait Marks: Copy + BitOr<Output = Self> {
 }
 
 /// Instructions for vectors.
-#[derive(Clone, Copy)]
-pub(crate) struct Vectors<S>(pub(crate) S);
+#[cfg_attr(
+    not(any(target_arch = "x86_64", target_arch = "aarch64")),
+    allow(dead_code, reason = "only these have vectors whatever they run on")
+)]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Vectors<S>(S);
 
 impl<S: Simd> Blocks for Vectors<S> {
     type Block = u8x64<S>;
@@ -159,7 +151,7 @@ impl<S: Simd> Marks for mask8x64<S> {
 }
 
 /// No instructions but those every processor has.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Scalar;
 
 impl Blocks for Scalar {

@@ -83,7 +83,7 @@ pub(crate) struct Scanner {
 impl Scanner {
     pub(crate) fn new(max_depth: u32) -> Self {
         let best = Instructions::available().next();
-        Self::with_instructions(max_depth, best.unwrap_or(Instructions::Scalar))
+        Self::with_instructions(max_depth, best.unwrap_or(Instructions::SCALAR))
     }
 
     /// A scanner that uses these instructions, even if there are better ones.

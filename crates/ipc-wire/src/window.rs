@@ -11,7 +11,7 @@ use crate::block::{BLOCK_BYTES, Block, Blocks, Marks};
 pub(crate) struct Window {
     start: usize,
     /// The bytes that are no plain part of a text: quotes, backslashes, control characters, and
-    /// what is not ASCII as long as it is not known to be right.
+    /// what is not ASCII unless it is right and whole.
     stops: u64,
     digits: u64,
 }
@@ -57,14 +57,7 @@ impl Window {
         (offset <= BLOCK_BYTES - N_DIGITS).then(|| self.digits >> offset & next)
     }
 
-    /// Where the bytes begin that the window does not show.
-    #[inline(always)]
-    pub(crate) const fn end(&self) -> usize {
-        self.start + BLOCK_BYTES
-    }
-
-    /// Lets the characters be no stops that are not ASCII, right by the table of RFC 3629,
-    /// section 4, and whole in the window.
+    /// Lets the characters of several bytes be no stops that are right and whole in the window.
     #[inline(always)]
     #[must_use]
     pub(crate) fn with_characters(self, blocks: impl Blocks, message: &[u8]) -> Self {
@@ -77,6 +70,12 @@ impl Window {
             stops: self.stops & !right,
             ..self
         }
+    }
+
+    /// Where the bytes begin that the window does not show.
+    #[inline(always)]
+    pub(crate) const fn end(&self) -> usize {
+        self.start + BLOCK_BYTES
     }
 }
 
@@ -95,16 +94,17 @@ fn load<B: Blocks>(blocks: B, rest: &[u8]) -> B::Block {
     }
 }
 
-/// Which bytes belong to characters that are right and whole in the block; none, if one is wrong.
+/// Which bytes belong to characters of several bytes that are right by the table of RFC 3629,
+/// section 4, and whole in the block; none, if one is wrong.
 #[inline(always)]
 fn right_characters(block: impl Block) -> u64 {
-    let high = block.within(0x80, 0xFF).bits();
+    let not_ascii = block.within(0x80, 0xFF).bits();
     let next = block.within(0x80, 0xBF).bits();
     // The first bytes of characters that have this many bytes, or more.
     let two = block.within(0xC2, 0xF4).bits();
     let three = block.within(0xE0, 0xF4).bits();
     let four = block.within(0xF0, 0xF4).bits();
-    let mut wrong = ((two << 1 | three << 2 | four << 3) ^ next) | (high ^ (next | two));
+    let mut wrong = ((two << 1 | three << 2 | four << 3) ^ next) | (not_ascii ^ (next | two));
     let narrow = block.equal(0xE0) | block.equal(0xED) | block.equal(0xF0) | block.equal(0xF4);
     if narrow.bits() != 0 {
         // Overlong forms, surrogates, and what is beyond Unicode.
@@ -118,5 +118,5 @@ fn right_characters(block: impl Block) -> u64 {
     }
     // The first byte of a character that goes on behind the block.
     let cut = two & 1 << 63 | three & 3 << 62 | four & 7 << 61;
-    high & !cut & cut.wrapping_sub(1)
+    not_ascii & !cut & cut.wrapping_sub(1)
 }

@@ -179,20 +179,18 @@ impl<B: Blocks> Walk<'_, B> {
     fn after_value(&mut self) -> Option<State> {
         loop {
             let in_object = self.containers & 1 == 1;
-            match self.words.peek() {
-                Some(b',') => {
-                    self.words.position += 1;
-                    if !in_object {
-                        return None;
-                    }
-                    if self.words.peek() == Some(b'"') && self.words.key() {
-                        return None;
-                    }
-                    return Some(State::NextKey);
+            let Some(next) = self.words.peek() else {
+                return Some(State::AfterValue);
+            };
+            if next == b',' {
+                self.words.position += 1;
+                if !in_object || (self.words.peek() == Some(b'"') && self.words.key()) {
+                    return None;
                 }
-                Some(b'}') if in_object => {}
-                Some(b']') if !in_object => {}
-                _ => return Some(State::AfterValue),
+                return Some(State::NextKey);
+            }
+            if next != if in_object { b'}' } else { b']' } {
+                return Some(State::AfterValue);
             }
             self.words.position += 1;
             self.depth -= 1;
@@ -274,7 +272,9 @@ impl<'m, B: Blocks> Reader<'m, B> {
             return None;
         }
         let start = self.position;
-        let quote = self.near_quote(start + 1)?;
+        let (quote, b'"') = self.stop(start + 1)? else {
+            return None;
+        };
         let field = Field::from_key(&self.message[start + 1..quote]);
         self.position = quote + 1;
         if self.peek() != Some(b':') || field.is_some_and(has) {
@@ -302,9 +302,22 @@ impl<'m, B: Blocks> Reader<'m, B> {
         is_closed
     }
 
-    /// Where the closing quote of the text stands that goes on here, if it is the next stop.
+    /// Where the closing quote of the text stands that goes on at `position`, if it is the next
+    /// stop.
     #[inline(always)]
     fn near_quote(&mut self, position: usize) -> Option<usize> {
+        let (stop, byte) = self.stop(position)?;
+        if byte < 0x80 {
+            return (byte == b'"').then_some(stop);
+        }
+        self.window = self.window.with_characters(self.blocks, self.message);
+        let (stop, byte) = self.stop(position)?;
+        (byte == b'"').then_some(stop)
+    }
+
+    /// The next stop in a text, and the byte there, if it is near.
+    #[inline(always)]
+    fn stop(&mut self, position: usize) -> Option<(usize, u8)> {
         let stops = match self.window.stops_from(position) {
             Some(stops) => stops,
             None => {
@@ -313,7 +326,7 @@ impl<'m, B: Blocks> Reader<'m, B> {
             }
         };
         let stop = position + stops.trailing_zeros() as usize;
-        (*self.message.get(stop)? == b'"').then_some(stop)
+        Some((stop, *self.message.get(stop)?))
     }
 
     #[inline(always)]

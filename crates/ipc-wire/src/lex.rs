@@ -1,6 +1,6 @@
 //! Words of JSON (RFC 8259) but texts: numbers, literals and white space.
 //!
-//! Pure functions over what has arrived, for the scanner's fast ways: they tell where a word ends
+//! Pure functions over what has arrived, for the scanner's fast way: they tell where a word ends
 //! that is whole and right, and leave everything else to the careful one.
 
 use crate::window::N_DIGITS;
@@ -87,7 +87,7 @@ pub(crate) fn skip_space(message: &[u8], mut position: usize) -> (usize, bool) {
     }
 }
 
-/// How many blanks are at the front, after which there is one at least; some, if they are many.
+/// How many blanks there are among the first eight bytes before anything else; the first is one.
 #[inline(always)]
 fn n_blanks(bytes: &[u8]) -> usize {
     bytes.first_chunk().map_or(1, |bytes| {

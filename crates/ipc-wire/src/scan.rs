@@ -5,6 +5,13 @@
 //! text and a number are resumed in their middle; an escape, a literal and a character of several
 //! bytes are begun again, and those have six bytes at the most: so the cost stays linear however
 //! the stream is cut.
+//!
+//! There are two ways through a message. The fast one (`fast.rs`) reads whole words that are
+//! right, which most are. The careful one, here, goes from state to state, and byte by byte
+//! through numbers: it takes over where the fast one stops, resumes what was cut, and is the only
+//! one that finds a fault. Both read texts by the same function (`text.rs`), which goes from stop
+//! to stop of windows of 64 bytes (`window.rs`), made with vector instructions where there are any
+//! (`block.rs`).
 
 mod fast;
 
@@ -63,6 +70,7 @@ pub(crate) enum Progress {
     /// The message ends before this offset.
     Complete(usize),
 }
+
 #[derive(Clone, Debug)]
 pub(crate) struct Scanner {
     instructions: Instructions,

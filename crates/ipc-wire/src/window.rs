@@ -11,7 +11,7 @@ use crate::block::{BLOCK_BYTES, Block, Blocks, Marks};
 pub(crate) struct Window {
     start: usize,
     /// The bytes that are no plain part of a text: quotes, backslashes, control characters, and
-    /// what is not ASCII unless it is right and whole.
+    /// what is not ASCII unless it was found to be right.
     stops: u64,
     digits: u64,
 }

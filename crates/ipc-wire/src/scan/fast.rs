@@ -1,8 +1,8 @@
-//! The scanner's fast ways: through members of the top level, and through what they contain.
+//! The scanner's fast way: through members of the top level, and through what they contain.
 //!
-//! They go from word to word, and know where they are by where they are in the code. They stop
-//! before whatever is wrong, rare, or not whole, and leave the scanner in the state in which the
-//! careful way goes on; so nothing is refused here, and nothing resumed.
+//! It goes from word to word, and knows where it is by where it is in the code. It stops before
+//! whatever is wrong, rare, or not whole, and leaves the scanner in the state in which the careful
+//! way goes on; so nothing is refused here, and nothing resumed.
 
 use crate::{
     block::Blocks,

@@ -2,6 +2,7 @@
 
 #![no_main]
 
+#[allow(dead_code, reason = "there are two ways in")]
 #[path = "../src/decode.rs"]
 mod decode;
 

@@ -1,9 +1,10 @@
 //! What must hold of the decoder for every stream and every way to cut it.
 //!
-//! The fuzz target `decode` and the tests of `ipc-wire` both include this file, so that what a
-//! fuzzer finds is replayed by stable `cargo test`. The oracle is `serde_json`'s scanner of raw
-//! values: it follows the grammar of RFC 8259 without an opinion on ranges of numbers or halves
-//! of surrogate pairs, and without a limit of depth.
+//! The fuzz targets `decode` and `payload` and the tests of `ipc-wire` include this file, so that
+//! what a fuzzer finds is replayed by stable `cargo test`. The oracle is `serde_json`'s scanner of
+//! raw values: it follows the grammar of RFC 8259 without an opinion on ranges of numbers or
+//! halves of surrogate pairs, and without a limit of depth. The decoder without vector
+//! instructions has to find what the one with them finds.
 
 use std::collections::HashMap;
 
@@ -50,12 +51,30 @@ pub(crate) fn check_stream(stream: &[u8], cuts: &[u8]) {
     );
 }
 
+/// Checks a payload that begins a little way into a message, as the input's first byte says, so
+/// that everything in it stands anywhere in the blocks that the scanner looks at.
+pub(crate) fn check_payload(data: &[u8]) {
+    let Some((&offset, payload)) = data.split_first() else {
+        return;
+    };
+    let filling = "~".repeat(usize::from(offset % 128));
+    let head = format!("{{\"filling\":\"{filling}\",\"response\":");
+    check_stream(&[head.as_bytes(), payload, b"}"].concat(), &[offset, 1]);
+}
+
 /// Decodes a stream that arrives in these pieces.
 pub(crate) fn outcome<'p>(
     pieces: impl IntoIterator<Item = &'p [u8]>,
     limits: DecodeLimits,
 ) -> Outcome {
-    let mut decoder = Decoder::new(limits);
+    decoded(Decoder::new(limits), pieces, limits)
+}
+
+fn decoded<'p>(
+    mut decoder: Decoder,
+    pieces: impl IntoIterator<Item = &'p [u8]>,
+    limits: DecodeLimits,
+) -> Outcome {
     let mut messages = Vec::new();
     for mut piece in pieces {
         loop {
@@ -101,8 +120,13 @@ fn check_cutting(stream: &[u8], cuts: &[u8], limits: DecodeLimits) -> Outcome {
     let whole = outcome([stream], limits);
     let bytewise = outcome(stream.chunks(1), limits);
     assert_eq!(bytewise, whole, "byte by byte");
-    let pieces = outcome(pieces(stream, cuts), limits);
-    assert_eq!(pieces, whole, "in pieces of {cuts:?} bytes");
+    let pieces = pieces(stream, cuts);
+    let cut = outcome(pieces.iter().copied(), limits);
+    assert_eq!(cut, whole, "in pieces of {cuts:?} bytes");
+    for pieces in [vec![stream], pieces] {
+        let scalar = decoded(Decoder::without_vectors(limits), pieces, limits);
+        assert_eq!(scalar, whole, "without vectors");
+    }
     whole
 }
 

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use crate::{
+    block::Instructions,
     fault::Fault,
     message::Message,
     scan::{MAX_DEPTH, Progress, Scanner},
@@ -85,6 +86,16 @@ impl Decoder {
             state: State::BetweenMessages,
             fault: None,
             ended_line: false,
+        }
+    }
+
+    /// A decoder that uses no vector instructions, for tests that hold it against the other.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn without_vectors(limits: DecodeLimits) -> Self {
+        Self {
+            scanner: Scanner::with_instructions(limits.depth, Instructions::SCALAR),
+            ..Self::new(limits)
         }
     }
 

@@ -103,10 +103,10 @@ impl Envelope {
 
     /// Notes where the value of a field stands. The decoder's limit keeps messages below 4 GiB.
     #[inline]
-    pub(crate) fn note(&mut self, field: Field, start: usize, end: usize) {
-        let offset = |position| u32::try_from(position).unwrap_or(u32::MAX);
+    #[expect(clippy::cast_possible_truncation, reason = "they are below 4 GiB")]
+    pub(crate) const fn note(&mut self, field: Field, start: usize, end: usize) {
         self.present |= field.bit();
-        self.spans[field as usize] = (offset(start), offset(end));
+        self.spans[field as usize] = (start as u32, end as u32);
     }
 
     /// The JSON text of the field's value in `message`.

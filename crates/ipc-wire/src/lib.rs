@@ -9,6 +9,7 @@
 //! `docs/protocol.md`.
 
 mod address;
+mod block;
 mod code;
 mod decode;
 mod encode;
@@ -20,6 +21,8 @@ mod message;
 mod mode;
 mod name;
 mod scan;
+mod text;
+mod window;
 
 pub use crate::{
     address::{Address, DEFAULT_TCP_PORT, InvalidAddress, SOCKET_NAME, default_socket},

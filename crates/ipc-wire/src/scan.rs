@@ -5,11 +5,23 @@
 //! text and a number are resumed in their middle; an escape, a literal and a character of several
 //! bytes are begun again, and those have six bytes at the most: so the cost stays linear however
 //! the stream is cut.
+//!
+//! There are two ways through a message. The fast one (`fast.rs`) reads whole words that are
+//! right, which most are. The careful one, here, goes from state to state, and byte by byte
+//! through numbers: it takes over where the fast one stops, resumes what was cut, and is the only
+//! one that finds a fault. Both read texts by the same function (`text.rs`), which goes from stop
+//! to stop of windows of 64 bytes (`window.rs`), made with vector instructions where there are any
+//! (`block.rs`).
+
+mod fast;
 
 use crate::{
+    block::{Blocks, Instructions, with_blocks},
     envelope::{Envelope, Field},
     fault::Fault,
-    lex::{PlainMember, TextEnd, scalar_end, text},
+    lex::skip_space,
+    text::{Stop, text},
+    window::Window,
 };
 
 /// The deepest nesting that the scanner can follow: one bit of a `u128` a level.
@@ -58,8 +70,10 @@ pub(crate) enum Progress {
     /// The message ends before this offset.
     Complete(usize),
 }
+
 #[derive(Clone, Debug)]
 pub(crate) struct Scanner {
+    instructions: Instructions,
     max_depth: u32,
     position: usize,
     state: State,
@@ -70,14 +84,20 @@ pub(crate) struct Scanner {
     key_start: usize,
     /// Where the value of the top level that is being read began.
     value_start: usize,
-    key_has_escape: bool,
     field: Option<Field>,
     envelope: Envelope,
 }
 
 impl Scanner {
     pub(crate) fn new(max_depth: u32) -> Self {
+        let best = Instructions::available().next();
+        Self::with_instructions(max_depth, best.unwrap_or(Instructions::SCALAR))
+    }
+
+    /// A scanner that uses these instructions, even if there are better ones.
+    pub(crate) fn with_instructions(max_depth: u32, instructions: Instructions) -> Self {
         Self {
+            instructions,
             max_depth: max_depth.clamp(1, MAX_DEPTH),
             position: 0,
             state: State::FirstKey,
@@ -85,7 +105,6 @@ impl Scanner {
             containers: 0,
             key_start: 0,
             value_start: 0,
-            key_has_escape: false,
             field: None,
             envelope: Envelope::EMPTY,
         }
@@ -108,19 +127,24 @@ impl Scanner {
 
     /// Goes on through `message`, which holds all of it that has arrived, from its `{` on.
     pub(crate) fn scan(&mut self, message: &[u8]) -> Result<Progress, Fault> {
+        with_blocks!(self.instructions, blocks => self.scan_with(blocks, message))
+    }
+
+    #[inline(always)]
+    fn scan_with(&mut self, blocks: impl Blocks, message: &[u8]) -> Result<Progress, Fault> {
         loop {
             if self.depth == 1
                 && matches!(self.state, State::FirstKey | State::NextKey)
-                && self.plain_members(message)?
+                && self.members(blocks, message)
             {
                 return Ok(Progress::Complete(self.position));
             }
-            if 1 < self.depth {
-                self.nested(message)?;
+            if 1 < self.depth && self.nested(blocks, message) {
+                self.end_value();
             }
             let moved = match self.state {
-                State::Key => self.key_text(message)?,
-                State::Text => self.value_text(message)?,
+                State::Key => self.key_text(blocks, message)?,
+                State::Text => self.value_text(blocks, message)?,
                 State::Number(digits) => self.number(message, digits)?,
                 _ => {
                     let Some(byte) = self.skip_space(message) else {
@@ -143,118 +167,12 @@ impl Scanner {
         }
     }
 
-    /// Goes through members of the top level that are written without white space or escapes and
-    /// are texts or whole numbers, as most are, without going from state to state for each of
-    /// their tokens; whether the message ended. It stops before the first member that is anything
-    /// else, or is not whole, which is then gone through as any other.
-    fn plain_members(&mut self, message: &[u8]) -> Result<bool, Fault> {
-        while let Some(member) = PlainMember::read(message, self.position) {
-            let Some(&next) = message.get(member.end) else {
-                return Ok(false);
-            };
-            if next != b',' && next != b'}' {
-                return Ok(false);
-            }
-            self.field = Field::from_key(&message[self.position + 1..member.key_end]);
-            if let Some(field) = self.field.filter(|&field| self.envelope.has(field)) {
-                return Err(Fault::DuplicateKey { key: field.key() });
-            }
-            self.value_start = member.key_end + 2;
-            self.position = member.end;
-            self.end_value();
-            self.position += 1;
-            if next == b'}' {
-                self.depth = 0;
-                return Ok(true);
-            }
-            self.state = State::NextKey;
-        }
-        Ok(false)
-    }
-
-    /// Goes through whole tokens below the top level, with all that has to be remembered at hand.
-    /// It stops where the nesting ends, and before whatever is wrong, rare, or not whole: that is
-    /// gone through state by state.
-    fn nested(&mut self, message: &[u8]) -> Result<(), Fault> {
-        let Self {
-            mut position,
-            mut state,
-            mut depth,
-            mut containers,
-            ..
-        } = *self;
-        while let Some(&byte) = message.get(position) {
-            let next = match (state, byte) {
-                (State::AfterValue, b',') => {
-                    position += 1;
-                    if containers & 1 == 1 {
-                        State::NextKey
-                    } else {
-                        State::Value
-                    }
-                }
-                (State::AfterValue, b'}' | b']') if (byte == b'}') == (containers & 1 == 1) => {
-                    if depth == 2 {
-                        break;
-                    }
-                    position += 1;
-                    depth -= 1;
-                    containers >>= 1;
-                    State::AfterValue
-                }
-                (State::FirstKey | State::NextKey, b'"') => {
-                    let end = text(message, position + 1, &mut self.key_has_escape)?;
-                    let TextEnd::Closed(end) = end else { break };
-                    if message.get(end) != Some(&b':') {
-                        break;
-                    }
-                    position = end + 1;
-                    State::Value
-                }
-                (State::Value | State::FirstElement, b'{' | b'[') if depth < self.max_depth => {
-                    position += 1;
-                    depth += 1;
-                    containers = containers << 1 | u128::from(byte == b'{');
-                    if byte == b'{' {
-                        State::FirstKey
-                    } else {
-                        State::FirstElement
-                    }
-                }
-                (
-                    State::Value | State::FirstElement,
-                    b'"' | b'-' | b'0'..=b'9' | b'f' | b'n' | b't',
-                ) => {
-                    let Some(end) = scalar_end(message, position)? else {
-                        break;
-                    };
-                    position = end;
-                    State::AfterValue
-                }
-                (_, b' ') if !matches!(state, State::Key | State::Text | State::Number(_)) => {
-                    position += 1;
-                    state
-                }
-                _ => break,
-            };
-            state = next;
-        }
-        (self.position, self.state) = (position, state);
-        (self.depth, self.containers) = (depth, containers);
-        Ok(())
-    }
-
     /// The next byte that is not white space, which is not yet consumed.
     fn skip_space(&mut self, message: &[u8]) -> Option<u8> {
-        while let Some(&byte) = message.get(self.position) {
-            match byte {
-                b' ' | b'\t' => {}
-                b'\n' | b'\r' => self.envelope.has_line_breaks = true,
-                _ => return Some(byte),
-            }
-            self.position += 1;
-        }
-        None
+        let (end, has_breaks) = skip_space(message, self.position);
+        self.position = end;
+        self.envelope.has_line_breaks |= has_breaks;
+        message.get(end).copied()
     }
 
     /// Handles the first byte of a token anywhere but after a value; `false` when more bytes are
@@ -264,7 +182,6 @@ impl Scanner {
             (State::FirstKey | State::NextKey, b'"') => {
                 self.position += 1;
                 self.key_start = self.position;
-                self.key_has_escape = false;
                 self.state = State::Key;
             }
             (State::FirstKey, b'}') => self.state = State::AfterValue,
@@ -348,15 +265,14 @@ impl Scanner {
         }
     }
 
-    fn key_text(&mut self, message: &[u8]) -> Result<bool, Fault> {
-        let end = text(message, self.position, &mut self.key_has_escape)?;
-        let TextEnd::Closed(end) = end else {
-            return Ok(self.pause(end));
-        };
-        self.position = end;
+    #[inline(always)]
+    fn key_text(&mut self, blocks: impl Blocks, message: &[u8]) -> Result<bool, Fault> {
+        if !self.text(blocks, message)? {
+            return Ok(false);
+        }
         self.state = State::Colon;
         if self.depth == 1 {
-            self.field = self.find_field(&message[self.key_start..end - 1]);
+            self.field = find_field(&message[self.key_start..self.position - 1]);
             if let Some(field) = self.field.filter(|&field| self.envelope.has(field)) {
                 return Err(Fault::DuplicateKey { key: field.key() });
             }
@@ -364,36 +280,28 @@ impl Scanner {
         Ok(true)
     }
 
-    /// Looks a key up as what it says: `"\u0069d"` is `"id"`.
-    #[inline]
-    fn find_field(&self, key: &[u8]) -> Option<Field> {
-        if !self.key_has_escape {
-            return Field::from_key(key);
+    #[inline(always)]
+    fn value_text(&mut self, blocks: impl Blocks, message: &[u8]) -> Result<bool, Fault> {
+        let is_whole = self.text(blocks, message)?;
+        if is_whole {
+            self.finish_scalar();
         }
-        // The longest key of the envelope has 10 characters, each of which may be an escape.
-        if 60 < key.len() {
-            return None;
-        }
-        let quoted = [b"\"", key, b"\""].concat();
-        let key: String = serde_json::from_slice(&quoted).ok()?;
-        Field::from_key(key.as_bytes())
+        Ok(is_whole)
     }
 
-    fn value_text(&mut self, message: &[u8]) -> Result<bool, Fault> {
-        let end = text(message, self.position, &mut self.key_has_escape)?;
-        let TextEnd::Closed(end) = end else {
-            return Ok(self.pause(end));
-        };
-        self.position = end;
-        self.finish_scalar();
-        Ok(true)
-    }
-
-    fn pause(&mut self, end: TextEnd) -> bool {
-        if let TextEnd::Paused(position) = end {
-            self.position = position;
+    /// Goes on through a text; whether it is whole.
+    #[inline(always)]
+    fn text(&mut self, blocks: impl Blocks, message: &[u8]) -> Result<bool, Fault> {
+        let window = Window::new(blocks, message, self.position);
+        let (end, _) = text(blocks, message, self.position, window);
+        self.position = end.position;
+        match end.stop {
+            Stop::Closed => Ok(true),
+            Stop::Paused => Ok(false),
+            Stop::BadEscape => Err(self.syntax("an escape is not one of JSON's")),
+            Stop::BadCharacter => Err(self.syntax("the text is not UTF-8")),
+            Stop::Control => Err(self.syntax("a string has a bare control character")),
         }
-        false
     }
 
     fn finish_scalar(&mut self) {
@@ -449,4 +357,18 @@ impl Scanner {
             problem,
         }
     }
+}
+
+/// Looks a key up as what it says: `"\u0069d"` is `"id"`.
+fn find_field(key: &[u8]) -> Option<Field> {
+    // The longest key of the envelope has 10 characters, each of which may be an escape.
+    if 60 < key.len() {
+        return None;
+    }
+    if !key.contains(&b'\\') {
+        return Field::from_key(key);
+    }
+    let quoted = [b"\"", key, b"\""].concat();
+    let key: String = serde_json::from_slice(&quoted).ok()?;
+    Field::from_key(key.as_bytes())
 }

@@ -144,6 +144,24 @@ proptest! {
     }
 
     #[test]
+    fn a_damaged_payload_keeps_all_rules_wherever_it_stands(
+        value in any_value(),
+        is_pretty in any::<bool>(),
+        damages in prop::collection::vec(any_damage(), 0..3),
+        offset in any::<u8>(),
+    ) {
+        let mut bytes = match is_pretty {
+            false => serde_json::to_vec(&value).unwrap(),
+            true => serde_json::to_vec_pretty(&value).unwrap(),
+        };
+        for step in &damages {
+            damage(&mut bytes, step);
+        }
+        bytes.insert(0, offset);
+        harness::check_payload(&bytes);
+    }
+
+    #[test]
     fn damaged_messages_of_every_kind_keep_all_rules(
         chosen in prop::collection::vec(0..crate::splitting::KINDS.len(), 1..4),
         damages in prop::collection::vec(any_damage(), 0..4),

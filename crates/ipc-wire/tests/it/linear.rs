@@ -10,7 +10,7 @@ use ipc_wire::{DecodeLimits, Decoder};
 
 /// Quadratic costs are as visible at a quarter of a megabyte in a slow build.
 const LONG_BYTES: usize = if cfg!(debug_assertions) {
-    1024 * 1024
+    256 * 1024
 } else {
     16 * 1024 * 1024
 };

@@ -14,7 +14,9 @@ fn every_seed_keeps_all_rules() {
     for entry in std::fs::read_dir(seeds()).unwrap() {
         let path = entry.unwrap().path();
         println!("{}", path.display());
-        harness::check(&std::fs::read(path).unwrap());
+        let seed = std::fs::read(path).unwrap();
+        harness::check(&seed);
+        harness::check_payload(&seed);
         n_seeds += 1;
     }
     assert!(

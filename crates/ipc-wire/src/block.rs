@@ -1,0 +1,279 @@
+//! Sixty-four bytes looked at together: in a vector where the processor has them, which is found out
+//! at run time, and as eight numbers everywhere else.
+//!
+//! A [`Block`] answers a question about each of its bytes, with one bit a byte, so whatever asks
+//! is written once. It asks within [`Blocks::run`], where the processor's instructions may be
+//! used; everything on the way there has to be inlined.
+
+use std::ops::BitOr;
+
+#[cfg(target_arch = "aarch64")]
+use fearless_simd::Neon;
+#[cfg(target_arch = "x86_64")]
+use fearless_simd::{Avx2, Sse4_2};
+use fearless_simd::{Simd, SimdBase, SimdInt, SimdMask, mask8x64, u8x64};
+
+/// How many bytes a block has.
+pub(crate) const BLOCK_BYTES: usize = 64;
+
+/// What a processor may look at blocks with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Instructions {
+    #[cfg(target_arch = "x86_64")]
+    Avx2(Vectors<Avx2>),
+    #[cfg(target_arch = "x86_64")]
+    Sse4_2(Vectors<Sse4_2>),
+    #[cfg(target_arch = "aarch64")]
+    Neon(Vectors<Neon>),
+    Scalar(Scalar),
+}
+
+impl Instructions {
+    pub(crate) const SCALAR: Self = Self::Scalar(Scalar);
+
+    /// All that this processor has, the best first.
+    pub(crate) fn available() -> impl Iterator<Item = Self> {
+        #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+        let level = fearless_simd::Level::new();
+        #[cfg(target_arch = "x86_64")]
+        let vectors = [
+            level.as_avx2().map(|simd| Self::Avx2(Vectors(simd))),
+            level.as_sse4_2().map(|simd| Self::Sse4_2(Vectors(simd))),
+        ];
+        #[cfg(target_arch = "aarch64")]
+        let vectors = [level.as_neon().map(|simd| Self::Neon(Vectors(simd)))];
+        #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+        let vectors: [Option<Self>; 0] = [];
+        vectors.into_iter().flatten().chain([Self::SCALAR])
+    }
+}
+
+/// Does something with these instructions' blocks, in a function that may use the instructions.
+macro_rules! with_blocks {
+    ($instructions:expr, $blocks:ident => $work:expr) => {{
+        use $crate::block::{Blocks as _, Instructions};
+
+        match $instructions {
+            #[cfg(target_arch = "x86_64")]
+            Instructions::Avx2($blocks) => $blocks.run(
+                #[inline(always)]
+                || $work,
+            ),
+            #[cfg(target_arch = "x86_64")]
+            Instructions::Sse4_2($blocks) => $blocks.run(
+                #[inline(always)]
+                || $work,
+            ),
+            #[cfg(target_arch = "aarch64")]
+            Instructions::Neon($blocks) => $blocks.run(
+                #[inline(always)]
+                || $work,
+            ),
+            Instructions::Scalar($blocks) => $blocks.run(
+                #[inline(always)]
+                || $work,
+            ),
+        }
+    }};
+}
+
+pub(crate) use with_blocks;
+
+/// The instructions that blocks are looked at with.
+pub(crate) trait Blocks: Copy {
+    type Block: Block;
+
+    fn load(self, bytes: &[u8; BLOCK_BYTES]) -> Self::Block;
+
+    /// Runs work that uses these instructions, as a function of its own.
+    fn run<R>(self, work: impl FnOnce() -> R) -> R;
+}
+
+/// The bytes of a block.
+pub(crate) trait Block: Copy {
+    type Marks: Marks;
+
+    /// Which bytes are this one.
+    fn equal(self, byte: u8) -> Self::Marks;
+
+    /// Which bytes are in this range, both ends included.
+    fn within(self, first: u8, last: u8) -> Self::Marks;
+}
+
+/// What was found of each byte of a block.
+pub(crate) trait Marks: Copy + BitOr<Output = Self> {
+    /// One bit a byte: the first byte's is the lowest.
+    fn bits(self) -> u64;
+}
+
+/// Instructions for vectors.
+#[cfg_attr(
+    not(any(target_arch = "x86_64", target_arch = "aarch64")),
+    allow(dead_code, reason = "only these have vectors whatever they run on")
+)]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Vectors<S>(S);
+
+impl<S: Simd> Blocks for Vectors<S> {
+    type Block = u8x64<S>;
+
+    #[inline(always)]
+    fn load(self, bytes: &[u8; BLOCK_BYTES]) -> u8x64<S> {
+        u8x64::from_slice(self.0, bytes)
+    }
+
+    #[inline(always)]
+    fn run<R>(self, work: impl FnOnce() -> R) -> R {
+        self.0.vectorize(work)
+    }
+}
+
+impl<S: Simd> Block for u8x64<S> {
+    type Marks = mask8x64<S>;
+
+    #[inline(always)]
+    fn equal(self, byte: u8) -> mask8x64<S> {
+        self.simd_eq(byte)
+    }
+
+    #[inline(always)]
+    fn within(self, first: u8, last: u8) -> mask8x64<S> {
+        // From `first` on, counted around, the range is what is not above its length.
+        (self - first).simd_le(last - first)
+    }
+}
+
+impl<S: Simd> Marks for mask8x64<S> {
+    #[inline(always)]
+    fn bits(self) -> u64 {
+        self.to_bitmask()
+    }
+}
+
+/// No instructions but those every processor has.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scalar;
+
+impl Blocks for Scalar {
+    type Block = Words;
+
+    #[inline(always)]
+    fn load(self, bytes: &[u8; BLOCK_BYTES]) -> Words {
+        let (words, _) = bytes.as_chunks();
+        Words(std::array::from_fn(|n| u64::from_le_bytes(words[n])))
+    }
+
+    #[inline(never)]
+    fn run<R>(self, work: impl FnOnce() -> R) -> R {
+        work()
+    }
+}
+
+/// A block in words of eight bytes, or the highest bits of its bytes as marks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Words([u64; BLOCK_BYTES / 8]);
+
+const ONES: u64 = u64::from_le_bytes([1; 8]);
+const HIGHS: u64 = ONES << 7;
+
+/// Marks the bytes of a word that are not below this one.
+#[inline(always)]
+fn at_least(word: u64, byte: u8) -> u64 {
+    // No sum leaves its byte, for its sides are at most 0x7F and 0x80.
+    let low = word & !HIGHS;
+    if byte <= 0x80 {
+        ((low + ONES * u64::from(0x80 - byte)) | word) & HIGHS
+    } else {
+        (low + ONES * (0x100 - u64::from(byte))) & word & HIGHS
+    }
+}
+
+impl Block for Words {
+    type Marks = Self;
+
+    #[inline(always)]
+    fn equal(self, byte: u8) -> Self {
+        let differs = |word: u64| at_least(word ^ (ONES * u64::from(byte)), 1);
+        Self(self.0.map(|word| !differs(word) & HIGHS))
+    }
+
+    #[inline(always)]
+    fn within(self, first: u8, last: u8) -> Self {
+        let above = |word| last.checked_add(1).map_or(0, |byte| at_least(word, byte));
+        Self(self.0.map(|word| at_least(word, first) & !above(word)))
+    }
+}
+
+impl Marks for Words {
+    #[inline(always)]
+    fn bits(self) -> u64 {
+        // The product gathers the eight marks in its highest byte, where no two of them meet.
+        let gather = |word: u64| word.wrapping_mul(0x0002_0408_1020_4081) >> 56;
+        let words = self.0.iter().rev();
+        words.fold(0, |bits, &word| bits << 8 | gather(word))
+    }
+}
+
+impl BitOr for Words {
+    type Output = Self;
+
+    #[inline(always)]
+    fn bitor(self, other: Self) -> Self {
+        Self(std::array::from_fn(|n| self.0[n] | other.0[n]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Checks a block's answers byte by byte, with all instructions there are.
+    fn check(bytes: [u8; BLOCK_BYTES], first: u8, last: u8) {
+        for instructions in Instructions::available() {
+            with_blocks!(instructions, blocks => check_with(blocks, bytes, first, last));
+        }
+    }
+
+    #[inline(always)]
+    fn check_with(blocks: impl Blocks, bytes: [u8; BLOCK_BYTES], first: u8, last: u8) {
+        let expected = |is: &dyn Fn(u8) -> bool| {
+            let bits = bytes.iter().enumerate();
+            bits.fold(0, |bits, (n, &byte)| bits | u64::from(is(byte)) << n)
+        };
+        let block = blocks.load(&bytes);
+        assert_eq!(block.equal(first).bits(), expected(&|byte| byte == first));
+        let range = first.min(last)..=first.max(last);
+        let within = block.within(*range.start(), *range.end());
+        assert_eq!(within.bits(), expected(&|byte| range.contains(&byte)));
+        let either = (within | block.equal(last)).bits();
+        assert_eq!(
+            either,
+            expected(&|byte| byte == last || range.contains(&byte))
+        );
+    }
+
+    #[test]
+    fn every_byte_is_where_its_value_says_in_every_range() {
+        for first in 0..=u8::MAX {
+            for byte in (0..=u8::MAX).step_by(BLOCK_BYTES) {
+                let bytes = std::array::from_fn(|n| byte | u8::try_from(n).unwrap());
+                for last in [0, 1, 0x1f, 0x7f, 0x80, 0x81, 0xbf, 0xfe, 0xff, first] {
+                    check(bytes, first, last);
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_byte_matters_for_another(
+            bytes in prop::collection::vec(any::<u8>(), BLOCK_BYTES),
+            first: u8,
+            last: u8,
+        ) {
+            check(bytes.try_into().unwrap(), first, last);
+        }
+    }
+}

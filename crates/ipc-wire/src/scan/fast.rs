@@ -1,0 +1,365 @@
+//! The scanner's fast way: through members of the top level, and through what they contain.
+//!
+//! It goes from word to word, and knows where it is by where it is in the code. It stops before
+//! whatever is wrong, rare, or not whole, and leaves the scanner in the state in which the careful
+//! way goes on; so nothing is refused here, and nothing resumed.
+
+use crate::{
+    block::Blocks,
+    envelope::Field,
+    lex::{literal_len, long_number_end, number_len, skip_space},
+    scan::{Scanner, State},
+    text::{Stop, text},
+    window::Window,
+};
+
+impl Scanner {
+    /// Goes through whole members of the top level, from before a key on; whether the message
+    /// ended.
+    #[inline(always)]
+    pub(super) fn members(&mut self, blocks: impl Blocks, message: &[u8]) -> bool {
+        let mut reader = Reader::new(blocks, message, self.position);
+        let is_complete = self.read_members(&mut reader);
+        self.position = reader.position;
+        self.envelope.has_line_breaks |= reader.has_line_breaks;
+        is_complete
+    }
+
+    #[inline(always)]
+    fn read_members(&mut self, reader: &mut Reader<'_, impl Blocks>) -> bool {
+        while let Some(field) = reader.known_key(|field| self.envelope.has(field)) {
+            let first = reader.peek();
+            let start = reader.position;
+            if !self.read_value(reader, first) {
+                (self.field, self.value_start) = (field, start);
+                return false;
+            }
+            if let Some(field) = field {
+                self.envelope.note(field, start, reader.position);
+            }
+            match reader.peek() {
+                Some(b',') => self.state = State::NextKey,
+                Some(b'}') => {
+                    reader.position += 1;
+                    self.depth = 0;
+                    return true;
+                }
+                _ => {
+                    self.state = State::AfterValue;
+                    return false;
+                }
+            }
+            reader.position += 1;
+        }
+        false
+    }
+
+    /// Reads a value of the top level; else the state says where it stopped.
+    #[inline(always)]
+    fn read_value(&mut self, reader: &mut Reader<'_, impl Blocks>, first: Option<u8>) -> bool {
+        match first {
+            Some(b'"') if reader.text() => true,
+            Some(b'-' | b'0'..=b'9') if reader.number() => true,
+            Some(b't' | b'f' | b'n') if reader.literal() => true,
+            Some(b'{' | b'[') => {
+                self.state = State::Value;
+                self.read_container(reader);
+                self.state == State::AfterValue && self.depth == 1
+            }
+            _ => {
+                self.state = State::Value;
+                false
+            }
+        }
+    }
+
+    /// Goes on through a container of the top level, from a value or from behind one, until it
+    /// ends; whether it did.
+    #[inline(always)]
+    pub(super) fn nested(&mut self, blocks: impl Blocks, message: &[u8]) -> bool {
+        if !matches!(self.state, State::Value | State::AfterValue) {
+            return false;
+        }
+        let mut reader = Reader::new(blocks, message, self.position);
+        self.read_container(&mut reader);
+        self.position = reader.position;
+        self.envelope.has_line_breaks |= reader.has_line_breaks;
+        self.depth == 1
+    }
+
+    /// The loop of words below the top level, with all that has to be remembered at hand.
+    #[inline(always)]
+    fn read_container(&mut self, reader: &mut Reader<'_, impl Blocks>) {
+        let blocks = reader.blocks;
+        blocks.run(
+            #[inline(always)]
+            || self.read_words(reader),
+        );
+    }
+
+    #[inline(always)]
+    fn read_words(&mut self, reader: &mut Reader<'_, impl Blocks>) {
+        let mut walk = Walk {
+            words: *reader,
+            max_depth: self.max_depth,
+            depth: self.depth,
+            containers: self.containers,
+        };
+        self.state = walk.go(self.state == State::AfterValue);
+        *reader = walk.words;
+        (self.depth, self.containers) = (walk.depth, walk.containers);
+    }
+}
+
+/// The way through a container of the top level, with all that has to be remembered at hand.
+struct Walk<'m, B> {
+    words: Reader<'m, B>,
+    max_depth: u32,
+    depth: u32,
+    containers: u128,
+}
+
+/// What comes next on the way.
+enum Step {
+    Value,
+    AfterValue,
+    /// What the fast way does not read.
+    Stop(State),
+}
+
+impl<B: Blocks> Walk<'_, B> {
+    /// Goes as far as possible; the state in which it stops, which is after a value if the
+    /// container ended.
+    #[inline(always)]
+    fn go(&mut self, is_after_value: bool) -> State {
+        if is_after_value && let Some(state) = self.after_value() {
+            return state;
+        }
+        loop {
+            match self.value() {
+                Step::Value => continue,
+                Step::AfterValue => {}
+                Step::Stop(state) => return state,
+            }
+            if let Some(state) = self.after_value() {
+                return state;
+            }
+        }
+    }
+
+    /// Reads a value, or the beginning of one that is a container, up to a value in it.
+    #[inline(always)]
+    fn value(&mut self) -> Step {
+        match self.words.peek() {
+            Some(b'"') if self.words.text() => Step::AfterValue,
+            Some(b'-' | b'0'..=b'9') if self.words.number() => Step::AfterValue,
+            Some(b'{') if self.depth < self.max_depth => {
+                self.open(1);
+                match self.words.peek() {
+                    Some(b'"') if self.words.key() => Step::Value,
+                    Some(b'}') => Step::AfterValue,
+                    _ => Step::Stop(State::FirstKey),
+                }
+            }
+            Some(b'[') if self.depth < self.max_depth => {
+                self.open(0);
+                match self.words.peek() {
+                    Some(b']') => Step::AfterValue,
+                    Some(_) => Step::Value,
+                    None => Step::Stop(State::FirstElement),
+                }
+            }
+            Some(b't' | b'f' | b'n') if self.words.literal() => Step::AfterValue,
+            _ => Step::Stop(State::Value),
+        }
+    }
+
+    /// Reads what ends containers, up to the next value; or the state in which it stops.
+    #[inline(always)]
+    fn after_value(&mut self) -> Option<State> {
+        loop {
+            let in_object = self.containers & 1 == 1;
+            let Some(next) = self.words.peek() else {
+                return Some(State::AfterValue);
+            };
+            if next == b',' {
+                self.words.position += 1;
+                if !in_object || (self.words.peek() == Some(b'"') && self.words.key()) {
+                    return None;
+                }
+                return Some(State::NextKey);
+            }
+            if next != if in_object { b'}' } else { b']' } {
+                return Some(State::AfterValue);
+            }
+            self.words.position += 1;
+            self.depth -= 1;
+            self.containers >>= 1;
+            if self.depth == 1 {
+                return Some(State::AfterValue);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn open(&mut self, container: u128) {
+        self.words.position += 1;
+        self.depth += 1;
+        self.containers = self.containers << 1 | container;
+    }
+}
+
+/// A place in a message, from which words are read that are whole and right.
+#[derive(Clone, Copy)]
+struct Reader<'m, B> {
+    blocks: B,
+    message: &'m [u8],
+    position: usize,
+    window: Window,
+    has_line_breaks: bool,
+}
+
+impl<'m, B: Blocks> Reader<'m, B> {
+    #[inline(always)]
+    fn new(blocks: B, message: &'m [u8], position: usize) -> Self {
+        Self {
+            blocks,
+            message,
+            position,
+            window: Window::new(blocks, message, position),
+            has_line_breaks: false,
+        }
+    }
+
+    /// The first byte of the next word, after white space.
+    #[inline(always)]
+    fn peek(&mut self) -> Option<u8> {
+        let byte = *self.message.get(self.position)?;
+        if b' ' < byte {
+            return Some(byte);
+        }
+        // Most white space is a single blank.
+        if byte == b' ' {
+            let byte = *self.message.get(self.position + 1)?;
+            if b' ' < byte {
+                self.position += 1;
+                return Some(byte);
+            }
+        }
+        let (end, has_breaks) = skip_space(self.message, self.position);
+        self.position = end;
+        self.has_line_breaks |= has_breaks;
+        self.message.get(end).copied()
+    }
+
+    /// Reads `"key":`, from its quote on; else stays before it.
+    #[inline(always)]
+    fn key(&mut self) -> bool {
+        let start = self.position;
+        if self.text() && self.peek() == Some(b':') {
+            self.position += 1;
+            return true;
+        }
+        self.position = start;
+        false
+    }
+
+    /// Reads `"key":` as a key of the envelope, if it is short and plain, and not one that the
+    /// message `has` already; else stays before it.
+    #[inline(always)]
+    fn known_key(&mut self, has: impl FnOnce(Field) -> bool) -> Option<Option<Field>> {
+        if self.peek()? != b'"' {
+            return None;
+        }
+        let start = self.position;
+        let (quote, b'"') = self.stop(start + 1)? else {
+            return None;
+        };
+        let field = Field::from_key(&self.message[start + 1..quote]);
+        self.position = quote + 1;
+        if self.peek() != Some(b':') || field.is_some_and(has) {
+            self.position = start;
+            return None;
+        }
+        self.position += 1;
+        Some(field)
+    }
+
+    /// Reads a text; else stays before it.
+    #[inline(always)]
+    fn text(&mut self) -> bool {
+        let start = self.position + 1;
+        if let Some(quote) = self.near_quote(start) {
+            self.position = quote + 1;
+            return true;
+        }
+        let (end, window) = text(self.blocks, self.message, start, self.window);
+        self.window = window;
+        let is_closed = end.stop == Stop::Closed;
+        if is_closed {
+            self.position = end.position;
+        }
+        is_closed
+    }
+
+    /// Where the closing quote of the text stands that goes on at `position`, if it is the next
+    /// stop.
+    #[inline(always)]
+    fn near_quote(&mut self, position: usize) -> Option<usize> {
+        let (stop, byte) = self.stop(position)?;
+        if byte < 0x80 {
+            return (byte == b'"').then_some(stop);
+        }
+        self.window = self.window.with_characters(self.blocks, self.message);
+        let (stop, byte) = self.stop(position)?;
+        (byte == b'"').then_some(stop)
+    }
+
+    /// The next stop in a text, and the byte there, if it is near.
+    #[inline(always)]
+    fn stop(&mut self, position: usize) -> Option<(usize, u8)> {
+        let stops = match self.window.stops_from(position) {
+            Some(stops) => stops,
+            None => {
+                self.window = Window::new(self.blocks, self.message, position);
+                self.window.stops_from(position)?
+            }
+        };
+        let stop = position + stops.trailing_zeros() as usize;
+        Some((stop, *self.message.get(stop)?))
+    }
+
+    #[inline(always)]
+    fn number(&mut self) -> bool {
+        let digits = match self.window.digits_from(self.position) {
+            Some(digits) => Some(digits),
+            None => {
+                self.window = Window::new(self.blocks, self.message, self.position);
+                self.window.digits_from(self.position)
+            }
+        };
+        let Some(rest) = self.message.get(self.position..) else {
+            return false;
+        };
+        let end = match digits.and_then(|digits| number_len(digits, rest)) {
+            Some(len) => Some(self.position + len),
+            None => long_number_end(self.message, self.position),
+        };
+        if let Some(end) = end {
+            self.position = end;
+        }
+        end.is_some()
+    }
+
+    #[inline(always)]
+    fn literal(&mut self) -> bool {
+        let rest = self.message.get(self.position..);
+        match rest.and_then(literal_len) {
+            Some(len) => {
+                self.position += len;
+                true
+            }
+            None => false,
+        }
+    }
+}

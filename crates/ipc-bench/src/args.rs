@@ -1,11 +1,12 @@
 //! The command line, and what each form of it does.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::Context;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::{
+    hog,
     link::Address,
     peers::Places,
     process, relay, report,
@@ -74,12 +75,22 @@ enum Part {
     #[command(hide = true)]
     Pinned {
         core: usize,
+        /// Only while nobody else wants the core
+        #[arg(long)]
+        background: bool,
         #[arg(last = true)]
         command: Vec<String>,
     },
     /// Forward bytes between the addresses for callers, providers, publishers, listeners
     #[command(hide = true)]
-    Relay { addresses: Vec<String> },
+    Relay { addresses: Vec<Address> },
+    /// Send messages of 16 MiB through a broker, from one address to another
+    #[command(hide = true)]
+    Hog {
+        peer: String,
+        time_ms: u64,
+        addresses: Vec<Address>,
+    },
     /// Our server's library
     #[command(hide = true)]
     Server { address: ipc_server::Address },
@@ -92,8 +103,17 @@ enum Part {
 /// Nothing could be measured, or a file could not be written.
 pub fn run(args: Args) -> anyhow::Result<()> {
     match &args.part {
-        Some(Part::Pinned { core, command }) => return process::become_pinned(*core, command),
+        Some(Part::Pinned {
+            core,
+            background,
+            command,
+        }) => return process::become_pinned(*core, *background, command),
         Some(Part::Relay { addresses }) => return run_relay(addresses),
+        Some(Part::Hog {
+            peer,
+            time_ms,
+            addresses,
+        }) => return hog::run(peer, addresses.clone(), Duration::from_millis(*time_ms)),
         Some(Part::Server { address }) => return run_server(address.clone()),
         None => {}
     }
@@ -146,28 +166,13 @@ fn raise_file_limit() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn run_relay(addresses: &[String]) -> anyhow::Result<()> {
+fn run_relay(addresses: &[Address]) -> anyhow::Result<()> {
     raise_file_limit()?;
-    let listeners = addresses
-        .iter()
-        .map(|text| {
-            let address = match text.strip_prefix("unix:") {
-                Some(path) => Address::Unix(path.into()),
-                None => Address::Tcp(text.trim_start_matches("tcp://").parse::<SocketAddr>()?),
-            };
-            Listener::bind(&address).with_context(|| format!("cannot listen on {text}"))
-        })
-        .collect::<anyhow::Result<Vec<_>>>()?;
-    ready();
+    let bind =
+        |address| Listener::bind(address).with_context(|| format!("cannot listen on {address}"));
+    let listeners = addresses.iter().map(bind).collect::<Result<_, _>>()?;
+    process::say("ready");
     relay::run(listeners)
-}
-
-#[expect(
-    clippy::print_stdout,
-    reason = "how the benchmark learns that the relay listens"
-)]
-fn ready() {
-    println!("ready");
 }
 
 fn run_server(address: ipc_server::Address) -> anyhow::Result<()> {

@@ -7,6 +7,7 @@
 
 mod args;
 mod dialect;
+mod hog;
 mod link;
 mod load;
 mod payload;

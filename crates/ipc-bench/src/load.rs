@@ -21,8 +21,8 @@ use crate::{
 
 pub(crate) use plan::{Budget, Calls, Emits, Tally};
 
-/// One read. A connection that has more comes again after the others.
-const SCRATCH_BYTES: usize = 256 * 1024;
+/// One read, and one write. A connection that has more to read comes again after the others.
+const PIECE_BYTES: usize = 256 * 1024;
 
 /// How long nothing may arrive while something is owed.
 const STALL: Duration = Duration::from_secs(10);
@@ -44,6 +44,7 @@ pub(crate) struct Load<'a> {
     delivered_bytes: u64,
     emitted_at: Instant,
     is_over: bool,
+    piece_bytes: usize,
     tally: Tally,
 }
 
@@ -103,6 +104,7 @@ impl<'a> Load<'a> {
             delivered_bytes: 0,
             emitted_at: Instant::now(),
             is_over: false,
+            piece_bytes: PIECE_BYTES,
             tally: Tally::default(),
         })
     }
@@ -148,6 +150,11 @@ impl<'a> Load<'a> {
         self.emits = Some(emits);
     }
 
+    /// Reads and writes at most so many bytes in one system call.
+    pub(crate) fn set_piece(&mut self, n_bytes: usize) {
+        self.piece_bytes = n_bytes;
+    }
+
     /// Sends within the budget, then waits for everything that is owed.
     pub(crate) fn run(&mut self, budget: Budget) -> anyhow::Result<Tally> {
         let start = Instant::now();
@@ -158,7 +165,7 @@ impl<'a> Load<'a> {
         self.emit();
         self.flush()?;
         let mut events = Events::with_capacity(1024);
-        let mut scratch = vec![0; SCRATCH_BYTES];
+        let mut scratch = vec![0; self.piece_bytes];
         let mut last_progress = start;
         while !self.is_settled() {
             let n_arrived = self.turn(&mut events, &mut scratch)?;
@@ -178,7 +185,7 @@ impl<'a> Load<'a> {
     /// Answers calls until told to stop; for works whose callers are elsewhere.
     pub(crate) fn serve(&mut self, is_over: impl Fn() -> bool) -> anyhow::Result<()> {
         let mut events = Events::with_capacity(1024);
-        let mut scratch = vec![0; SCRATCH_BYTES];
+        let mut scratch = vec![0; self.piece_bytes];
         while !is_over() {
             self.turn(&mut events, &mut scratch)?;
         }
@@ -400,10 +407,9 @@ impl<'a> Load<'a> {
             let connection = &mut self.connections[number];
             connection.is_dirty = false;
             while connection.n_flushed < connection.outbox.len() {
-                match connection
-                    .stream
-                    .write(&connection.outbox[connection.n_flushed..])
-                {
+                let rest = &connection.outbox[connection.n_flushed..];
+                let piece = &rest[..rest.len().min(self.piece_bytes)];
+                match connection.stream.write(piece) {
                     Ok(n_written) => connection.n_flushed += n_written,
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                     Err(error) => return Err(error).context("cannot write to the broker"),

@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use anyhow::Context;
 
 use crate::{
-    dialect::Dialect,
+    dialect::{
+        Dialect, dbus::Dbus, line::Line, mqtt::Mqtt, nats::Nats, redis::Redis, relay::Framed,
+    },
     link::{Address, Link},
     process::Process,
     role::Role,
@@ -26,6 +28,19 @@ pub(crate) enum Kind {
     Mosquitto,
     DbusDaemon,
     DbusBroker,
+}
+
+impl Kind {
+    fn dialect(self) -> Box<dyn Dialect> {
+        match self {
+            Self::Ours => Box::new(Line),
+            Self::Relay => Box::new(Framed),
+            Self::NatsDebian | Self::NatsCurrent => Box::new(Nats),
+            Self::Redis => Box::new(Redis),
+            Self::Mosquitto => Box::new(Mqtt),
+            Self::DbusDaemon | Self::DbusBroker => Box::new(Dbus),
+        }
+    }
 }
 
 /// A broker and how it is reached.
@@ -53,6 +68,11 @@ impl Spec {
 
     const fn new(kind: Kind, is_unix: bool) -> Self {
         Self { kind, is_unix }
+    }
+
+    /// The one of this name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|spec| spec.name() == name)
     }
 
     /// The name in tables and files.
@@ -103,17 +123,32 @@ pub(crate) struct Places {
 
 /// A broker that is running.
 pub(crate) struct Peer {
-    pub(crate) spec: Spec,
     pub(crate) process: Process,
-    pub(crate) dialect: Box<dyn Dialect>,
-    /// One for each role, in the order of [`Role::ALL`].
-    pub(crate) addresses: Vec<Address>,
+    pub(crate) site: Site,
 }
 
 impl Peer {
     /// Starts the broker and waits until it listens.
     pub(crate) fn start(spec: Spec, places: &Places) -> anyhow::Result<Self> {
         start::start(spec, places).with_context(|| format!("cannot start {}", spec.name()))
+    }
+}
+
+/// Where a broker is, and how to speak to it.
+pub(crate) struct Site {
+    pub(crate) spec: Spec,
+    pub(crate) dialect: Box<dyn Dialect>,
+    /// One for each role, in the order of [`Role::ALL`].
+    pub(crate) addresses: Vec<Address>,
+}
+
+impl Site {
+    pub(crate) fn new(spec: Spec, addresses: Vec<Address>) -> Self {
+        Self {
+            spec,
+            dialect: spec.kind.dialect(),
+            addresses,
+        }
     }
 
     /// A connection that is ready for anything.

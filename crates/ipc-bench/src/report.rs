@@ -47,7 +47,11 @@ const SECTIONS: [(&str, &str, &str); 8] = [
     (
         "isolation",
         "Beside a hog",
-        "A small call, alone and while somebody else sends messages of 16 MiB without a pause.",
+        "A small call, alone and at once after that beside somebody who sends 16 MiB after 16 MiB \
+         to somebody else. Sender and receiver of the large messages are a process of their own, \
+         which the scheduler lets run only while caller and provider have nothing to do: what is \
+         added to the call's time is the broker's doing, but for what the raw relay adds too. What \
+         the hog got through meanwhile stands beside it.",
     ),
     (
         "churn",

@@ -43,7 +43,7 @@ pub fn title(measure: &str) -> &str {
         "p99_us" => "p99, µs",
         "memory_kib" => "memory, KiB",
         "cpu_percent" => "CPU, %",
-        "hog_per_s" => "the hog's events, 1/s",
+        "hog_mb_per_s" => "the hog's bytes, MB/s",
         other => other,
     }
 }

@@ -2,8 +2,9 @@
 
 mod bus;
 mod churn;
-mod fixed;
 mod growth;
+mod idle;
+mod isolation;
 mod library;
 mod rounds;
 
@@ -14,7 +15,7 @@ use clap::ValueEnum;
 use crate::{
     load::Budget,
     peers::{Peer, Places, Spec, find},
-    results::{Machine, Results},
+    results::{Case, Machine, Results},
 };
 
 pub(crate) use rounds::Scenario;
@@ -106,11 +107,18 @@ impl Run {
             Work::Calls => bus::calls(self),
             Work::Fanout => bus::fanout(self),
             Work::Library => library::run(self),
-            Work::Idle => fixed::idle(self),
-            Work::Isolation => fixed::isolation(self),
+            Work::Idle => idle::run(self),
+            Work::Isolation => isolation::run(self),
             Work::Churn => churn::run(self),
             Work::Growth => growth::run(self),
         }
+    }
+
+    /// Prints a case and puts it among the results.
+    pub(crate) fn keep(&mut self, case: Case) -> anyhow::Result<()> {
+        crate::table::print(&case)?;
+        self.results.cases.push(case);
+        Ok(())
     }
 
     /// Starts those of the peers that fit; one that does not start is named as skipped.

@@ -10,11 +10,10 @@ use std::{
 
 use anyhow::{Context, bail};
 
-use super::{Kind, Peer, Places, Spec};
+use super::{Kind, Peer, Places, Site, Spec};
 use crate::{
-    dialect::{Dialect, dbus::Dbus, line::Line, mqtt::Mqtt, nats::Nats, redis::Redis, relay},
     link::Address,
-    process::Process,
+    process::{Launch, Process},
     role::Role,
 };
 
@@ -81,32 +80,22 @@ pub(super) fn start(spec: Spec, places: &Places) -> anyhow::Result<Peer> {
     } else {
         Address::free_port()?
     };
-    let (arguments, dialect): (Vec<String>, Box<dyn Dialect>) = match spec.kind {
-        Kind::Ours | Kind::Relay => (ours(&address, places), Box::new(Line)),
-        Kind::NatsDebian | Kind::NatsCurrent => (nats(&address, places)?, Box::new(Nats)),
-        Kind::Redis => (redis(&address), Box::new(Redis)),
-        Kind::Mosquitto => (mosquitto(&address, places)?, Box::new(Mqtt)),
-        Kind::DbusDaemon => (dbus_daemon(&address, places)?, Box::new(Dbus)),
+    let arguments = match spec.kind {
+        Kind::Ours | Kind::Relay => ours(&address, places),
+        Kind::NatsDebian | Kind::NatsCurrent => nats(&address, places)?,
+        Kind::Redis => redis(&address),
+        Kind::Mosquitto => mosquitto(&address, places)?,
+        Kind::DbusDaemon => dbus_daemon(&address, places)?,
         Kind::DbusBroker => return dbus_broker(spec, program, address, places),
     };
-    let process = Process::start(program, &arguments)?;
-    ready(spec, process, dialect, address)
+    let process = Process::start(Launch::broker(program, &arguments))?;
+    ready(spec, process, address)
 }
 
-fn ready(
-    spec: Spec,
-    process: Process,
-    dialect: Box<dyn Dialect>,
-    address: Address,
-) -> anyhow::Result<Peer> {
+fn ready(spec: Spec, process: Process, address: Address) -> anyhow::Result<Peer> {
     address.wait()?;
-    let addresses = vec![address; Role::ALL.len()];
-    Ok(Peer {
-        spec,
-        process,
-        dialect,
-        addresses,
-    })
+    let site = Site::new(spec, vec![address; Role::ALL.len()]);
+    Ok(Peer { process, site })
 }
 
 fn relay(spec: Spec, program: &str, places: &Places) -> anyhow::Result<Peer> {
@@ -122,14 +111,13 @@ fn relay(spec: Spec, program: &str, places: &Places) -> anyhow::Result<Peer> {
         .collect::<Result<_, _>>()?;
     let mut arguments = vec!["relay".to_owned()];
     arguments.extend(addresses.iter().map(ToString::to_string));
-    let mut process = Process::start(program, &arguments)?;
-    process.lines(1)?;
-    Ok(Peer {
-        spec,
-        process,
-        dialect: Box::new(relay::Framed),
-        addresses,
-    })
+    let mut process = Process::start(Launch {
+        is_heard: true,
+        ..Launch::broker(program, &arguments)
+    })?;
+    process.line()?;
+    let site = Site::new(spec, addresses);
+    Ok(Peer { process, site })
 }
 
 fn ours(address: &Address, places: &Places) -> Vec<String> {
@@ -196,9 +184,9 @@ fn dbus_broker(
     let path = path.to_str().context("the path is no text")?;
     let script = include_str!("dbus_broker.py");
     let arguments = words(["-c", script, path, program, &config]);
-    let mut process = Process::start("python3", &arguments)?;
+    let mut process = Process::start(Launch::broker("python3", &arguments))?;
     process.command = format!("{program} --scope user --config-file {config}");
-    ready(spec, process, Box::new(Dbus), address)
+    ready(spec, process, address)
 }
 
 fn dbus_config(address: &Address, places: &Places) -> anyhow::Result<String> {

@@ -14,7 +14,7 @@ use crate::{
     load::Load,
     payload::{Shape, payload},
     peers::{Peer, Spec},
-    results::{Case, Series},
+    results::Case,
     role::Role,
     statistics::percentile,
 };
@@ -29,37 +29,27 @@ pub(crate) fn run(run: &mut Run) -> anyhow::Result<()> {
     crate::progress("churn");
     // The relay has no hello, and a connection of its own to a provider for each caller.
     let peers = run.start(|spec: Spec| spec.has_calls() && spec.has_names());
-    let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); peers.len()];
+    let mut case = Case::new(LOAD);
     for _ in 0..run.effort.n_rounds {
-        for (peer, samples) in peers.iter().zip(&mut samples) {
+        for peer in &peers {
             match round(peer, N_CONNECTIONS.min(run.effort.messages)) {
-                Ok(sample) => samples.push(sample),
+                Ok(sample) => case.add(peer.site.spec, sample),
                 Err(error) => skip(run, LOAD, peer, &error),
             }
         }
     }
-    let series = peers.iter().zip(samples).map(|(peer, rounds)| Series {
-        peer: peer.spec.name().to_owned(),
-        transport: peer.spec.transport().to_owned(),
-        rounds,
-    });
-    let case = Case {
-        work: LOAD.0.to_owned(),
-        load: LOAD.1.to_owned(),
-        series: series.filter(|series| !series.rounds.is_empty()).collect(),
-    };
-    crate::table::print(&case)?;
-    run.results.cases.push(case);
-    Ok(())
+    run.keep(case)
 }
 
 fn round(peer: &Peer, n_connections: u64) -> anyhow::Result<Sample> {
-    let mut provider = peer.connect(Role::Provider)?;
-    peer.dialect.provide(&mut provider, &[OBJECT.to_owned()])?;
+    let mut provider = peer.site.connect(Role::Provider)?;
+    peer.site
+        .dialect
+        .provide(&mut provider, &[OBJECT.to_owned()])?;
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
         let serving = scope.spawn(|| {
-            let mut load = Load::new(&*peer.dialect)?;
+            let mut load = Load::new(&*peer.site.dialect)?;
             load.add(Role::Provider, provider)?;
             load.serve(|| is_over.load(Ordering::Relaxed))
         });
@@ -97,8 +87,8 @@ fn visits(peer: &Peer, n_connections: u64) -> anyhow::Result<Sample> {
 }
 
 fn visit(peer: &Peer, payload: &[u8]) -> anyhow::Result<()> {
-    let mut link = peer.connect(Role::Caller)?;
-    peer.dialect.prepare_caller(&mut link, 0)?;
+    let mut link = peer.site.connect(Role::Caller)?;
+    peer.site.dialect.prepare_caller(&mut link, 0)?;
     let call = Call {
         caller: 0,
         id: 1,
@@ -106,10 +96,10 @@ fn visit(peer: &Peer, payload: &[u8]) -> anyhow::Result<()> {
         payload,
     };
     let mut out = Vec::new();
-    peer.dialect.call(call, &mut out);
+    peer.site.dialect.call(call, &mut out);
     link.say(&out)?;
     loop {
-        if let (_, Frame::Reply(_)) = link.frame(&*peer.dialect)? {
+        if let (_, Frame::Reply(_)) = link.frame(&*peer.site.dialect)? {
             return Ok(());
         }
     }

@@ -24,7 +24,7 @@ use crate::{
     load::{Budget, Tally},
     payload::{Shape, payload},
     peers::{Kind, Peer, Spec},
-    results::{Case, Series},
+    results::Case,
 };
 
 /// The connections of a library to one broker.
@@ -53,27 +53,16 @@ pub(crate) fn run(run: &mut Run) -> anyhow::Result<()> {
     for (n_callers, in_flight) in [(1, 1), (1, 64), (16, 16)] {
         let load = format!("{n_callers}×{in_flight}, 64 B text");
         crate::progress(&format!("library: {load}"));
-        let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); peers.len()];
+        let mut case = Case::new(("library", &load));
         for _ in 0..run.effort.n_rounds {
-            for (peer, samples) in peers.iter().zip(&mut samples) {
+            for peer in &peers {
                 match round(peer, (n_callers, in_flight), run.effort.budget()) {
-                    Ok(sample) => samples.push(sample),
+                    Ok(sample) => case.add(peer.site.spec, sample),
                     Err(error) => skip(run, ("library", &load), peer, &error),
                 }
             }
         }
-        let series = peers.iter().zip(samples).map(|(peer, rounds)| Series {
-            peer: peer.spec.name().to_owned(),
-            transport: peer.spec.transport().to_owned(),
-            rounds,
-        });
-        let case = Case {
-            work: "library".to_owned(),
-            load,
-            series: series.filter(|series| !series.rounds.is_empty()).collect(),
-        };
-        crate::table::print(&case)?;
-        run.results.cases.push(case);
+        run.keep(case)?;
     }
     Ok(())
 }
@@ -87,7 +76,7 @@ fn round(peer: &Peer, load: (usize, usize), budget: Budget) -> anyhow::Result<Sa
         n_callers: load.0,
         payload: payload(Shape::Text, 64),
     };
-    match peer.spec.kind {
+    match peer.site.spec.kind {
         Kind::Ours => {
             let library = runtime.block_on(ours::Ours::connect(peer, shared))?;
             drive(&runtime, peer, library, load, budget)

@@ -54,6 +54,8 @@ impl Library for Zbus {
 }
 
 fn builder(peer: &Peer) -> anyhow::Result<connection::Builder<'static>> {
-    let address = peer.addresses[0].to_string().replace("unix:", "unix:path=");
+    let address = peer.site.addresses[0]
+        .to_string()
+        .replace("unix:", "unix:path=");
     Ok(connection::Builder::address(address.as_str())?)
 }

@@ -21,6 +21,7 @@ mod setup;
 pub mod statistics;
 mod stream;
 pub mod table;
+mod tracer;
 mod works;
 
 pub use args::{Args, run};

@@ -44,6 +44,7 @@ pub fn title(measure: &str) -> &str {
         "memory_kib" => "memory, KiB",
         "cpu_percent" => "CPU, %",
         "hog_mb_per_s" => "the hog's bytes, MB/s",
+        "syscalls" => "system calls",
         other => other,
     }
 }

@@ -7,6 +7,7 @@ mod idle;
 mod isolation;
 mod library;
 mod rounds;
+mod syscalls;
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -29,6 +30,8 @@ pub(crate) enum Work {
     Calls,
     /// Events to 1, 10, 100 and 1,000 listeners
     Fanout,
+    /// System calls of the broker per message
+    Syscalls,
     /// Client libraries in place of the raw load
     Library,
     /// Memory and CPU of connections that do nothing
@@ -106,6 +109,7 @@ impl Run {
             Work::Latency => bus::latency(self),
             Work::Calls => bus::calls(self),
             Work::Fanout => bus::fanout(self),
+            Work::Syscalls => syscalls::run(self),
             Work::Library => library::run(self),
             Work::Idle => idle::run(self),
             Work::Isolation => isolation::run(self),

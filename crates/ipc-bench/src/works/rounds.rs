@@ -148,15 +148,7 @@ pub(crate) fn measure(
     let effort = run.effort;
     let mut running = Vec::new();
     for peer in peers {
-        let warm = scenario.set_up(&peer.site).and_then(|mut load| {
-            let warming = Effort {
-                time: effort.time / 5,
-                ..effort
-            };
-            load.run(warming.budget())?;
-            Ok(load)
-        });
-        match warm {
+        match warm_up(peer, scenario, effort) {
             Ok(load) => running.push((*peer, load, Vec::new())),
             Err(error) => skip(run, (work, load), peer, &error),
         }
@@ -187,6 +179,21 @@ pub(crate) fn measure(
     run.keep(case)
 }
 
+/// Connects the load to a peer and runs it for a short time.
+pub(crate) fn warm_up<'a>(
+    peer: &'a Peer,
+    scenario: &Scenario,
+    effort: Effort,
+) -> anyhow::Result<Load<'a>> {
+    let mut load = scenario.set_up(&peer.site)?;
+    let warming = Effort {
+        time: effort.time / 5,
+        ..effort
+    };
+    load.run(warming.budget())?;
+    Ok(load)
+}
+
 /// One round of one peer.
 pub(crate) fn one_round(
     peer: &Peer,
@@ -210,11 +217,7 @@ pub(crate) fn skip(run: &mut Run, (work, load): (&str, &str), peer: &Peer, error
 /// What a run comes to. A message is a call with its answer, or an event delivered once.
 pub(crate) fn timed(mut tally: Tally, cpu_ns: u64) -> Sample {
     let is_calls = 0 < tally.n_called;
-    let n_messages = if is_calls {
-        tally.n_answered
-    } else {
-        tally.n_delivered
-    };
+    let n_messages = tally.n_messages();
     let mut sample = Sample::new();
     let mut note = |name: &str, value: f64| sample.insert(name.to_owned(), value);
     note("messages", n_messages as f64);

@@ -78,6 +78,21 @@ fn calls_are_answered_beside_a_hog_that_gets_through() {
 }
 
 #[test]
+fn system_calls_are_counted_or_named_as_skipped() {
+    let directory = tempfile::tempdir().unwrap();
+
+    let results = run(directory.path(), &["syscalls"]);
+
+    let Some(case) = results.case("syscalls", "calls 16×16") else {
+        assert!(results.skipped.iter().any(|line| line.contains("strace")));
+        return;
+    };
+    for series in &case.series {
+        assert!(0.0 < series.rounds[0]["syscalls"], "{}", series.peer);
+    }
+}
+
+#[test]
 fn visits_and_libraries_are_measured() {
     let directory = tempfile::tempdir().unwrap();
 

@@ -8,7 +8,8 @@ use anyhow::Context;
 
 use crate::{
     dialect::{
-        Dialect, dbus::Dbus, line::Line, mqtt::Mqtt, nats::Nats, redis::Redis, relay::Framed,
+        Dialect, dbus::Dbus, ipc_broker::IpcBroker, line::Line, mqtt::Mqtt, nats::Nats,
+        redis::Redis, relay::Framed,
     },
     link::{Address, Link},
     process::Process,
@@ -28,6 +29,8 @@ pub(crate) enum Kind {
     Mosquitto,
     DbusDaemon,
     DbusBroker,
+    Busd,
+    IpcBroker,
 }
 
 impl Kind {
@@ -38,7 +41,8 @@ impl Kind {
             Self::NatsDebian | Self::NatsCurrent => Box::new(Nats),
             Self::Redis => Box::new(Redis),
             Self::Mosquitto => Box::new(Mqtt),
-            Self::DbusDaemon | Self::DbusBroker => Box::new(Dbus),
+            Self::DbusDaemon | Self::DbusBroker | Self::Busd => Box::new(Dbus),
+            Self::IpcBroker => Box::new(IpcBroker),
         }
     }
 }
@@ -53,7 +57,7 @@ pub(crate) struct Spec {
 
 impl Spec {
     /// All of them, ours first.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::new(Kind::Ours, false),
         Self::new(Kind::Ours, true),
         Self::new(Kind::Relay, false),
@@ -64,6 +68,8 @@ impl Spec {
         Self::new(Kind::Mosquitto, false),
         Self::new(Kind::DbusDaemon, true),
         Self::new(Kind::DbusBroker, true),
+        Self::new(Kind::Busd, true),
+        Self::new(Kind::IpcBroker, true),
     ];
 
     const fn new(kind: Kind, is_unix: bool) -> Self {
@@ -88,6 +94,8 @@ impl Spec {
             (Kind::Mosquitto, _) => "mosquitto",
             (Kind::DbusDaemon, _) => "dbus-daemon",
             (Kind::DbusBroker, _) => "dbus-broker",
+            (Kind::Busd, _) => "busd",
+            (Kind::IpcBroker, _) => "ipc-broker",
         }
     }
 
@@ -102,6 +110,11 @@ impl Spec {
     /// Whether setting up a connection and registering names is part of its protocol.
     pub(crate) fn has_names(self) -> bool {
         self.kind != Kind::Relay
+    }
+
+    /// Whether it speaks D-Bus, and zbus may be its client.
+    pub(crate) fn is_dbus(self) -> bool {
+        matches!(self.kind, Kind::DbusDaemon | Kind::DbusBroker | Kind::Busd)
     }
 
     /// The library whose numbers may be compared with those of our client.

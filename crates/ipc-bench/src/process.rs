@@ -83,7 +83,7 @@ impl<'a> Launch<'a> {
         Self {
             program,
             arguments,
-            core: BROKER_CORE.min(n_cores() - 1),
+            core: BROKER_CORE,
             in_background: false,
             is_heard: false,
         }
@@ -118,6 +118,8 @@ impl Process {
         let mut child = command
             .args(["--", program])
             .args(arguments)
+            // Nobody's log is written while the others write none: this is ipc-broker's.
+            .env("BROKER_DEBUG", "error")
             .stdin(Stdio::null())
             .stdout(output)
             .stderr(Stdio::null())

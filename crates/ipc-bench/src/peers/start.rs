@@ -8,17 +8,21 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 
 use super::{Kind, Peer, Places, Site, Spec};
 use crate::{
-    link::Address,
+    link::{Address, Link},
     process::{Launch, Process},
     role::Role,
+    setup::IPC_BROKER,
 };
 
 /// Connections that a broker has to bear, and some to spare.
 const MAX_CONNECTIONS: usize = 16_000;
+
+/// Where ipc-broker listens, whatever it is told.
+const IPC_BROKER_SOCKET: &str = "/tmp/ipc_broker.sock";
 
 /// Where programs are that only administrators usually run.
 const SYSTEM_DIRECTORIES: [&str; 2] = ["/usr/sbin", "/usr/local/sbin"];
@@ -36,6 +40,13 @@ pub(crate) fn find(kind: Kind, places: &Places) -> anyhow::Result<(PathBuf, Stri
         Kind::Redis => on_path("redis-server")?,
         Kind::Mosquitto => on_path("mosquitto")?,
         Kind::DbusDaemon => on_path("dbus-daemon")?,
+        Kind::Busd => places.installed.join("bin/busd"),
+        Kind::IpcBroker => {
+            let program = places.installed.join("bin/ipc-broker");
+            ensure!(program.is_file(), "ipc-broker is not installed");
+            // It does not tell its version: it would start.
+            return Ok((program, format!("ipc-broker {IPC_BROKER}")));
+        }
         Kind::DbusBroker => {
             on_path("dbus-broker")?;
             on_path("dbus-broker-launch")?
@@ -75,7 +86,11 @@ pub(super) fn start(spec: Spec, places: &Places) -> anyhow::Result<Peer> {
     if spec.kind == Kind::Relay {
         return relay(spec, program, places);
     }
-    let address = if spec.is_unix {
+    let address = if spec.kind == Kind::IpcBroker {
+        let address = Address::Unix(IPC_BROKER_SOCKET.into());
+        ensure!(Link::connect(&address).is_err(), "another one is running");
+        address
+    } else if spec.is_unix {
         Address::Unix(scratch(places, "sock"))
     } else {
         Address::free_port()?
@@ -86,6 +101,8 @@ pub(super) fn start(spec: Spec, places: &Places) -> anyhow::Result<Peer> {
         Kind::Redis => redis(&address),
         Kind::Mosquitto => mosquitto(&address, places)?,
         Kind::DbusDaemon => dbus_daemon(&address, places)?,
+        Kind::Busd => words(["--config", &dbus_config(&address, places)?]),
+        Kind::IpcBroker => Vec::new(),
         Kind::DbusBroker => return dbus_broker(spec, program, address, places),
     };
     let process = Process::start(Launch::broker(program, &arguments))?;

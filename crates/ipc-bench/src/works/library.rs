@@ -1,6 +1,7 @@
 //! Library to library: what an application gets, the client's cost included. Provider and callers
 //! share the load's one thread, as everywhere.
 
+mod blocking;
 #[cfg(feature = "peers")]
 mod dbus;
 #[cfg(feature = "peers")]
@@ -18,13 +19,12 @@ use tokio::{runtime::Runtime, task::LocalSet};
 
 use super::{
     Run, Sample,
-    rounds::{skip, timed},
+    rounds::{in_turn, skip, timed},
 };
 use crate::{
     load::{Budget, Tally},
     payload::{Shape, payload},
     peers::{Kind, Peer, Spec},
-    results::Case,
 };
 
 /// The connections of a library to one broker.
@@ -52,12 +52,25 @@ pub(crate) fn run(run: &mut Run) -> anyhow::Result<()> {
     for (n_callers, in_flight) in [(1, 1), (1, 64), (16, 16)] {
         let load = format!("{n_callers}×{in_flight}, 64 B text");
         crate::progress(&format!("library: {load}"));
-        let mut case = Case::new(("library", &load));
-        for _ in 0..run.effort.n_rounds {
-            for peer in &peers {
-                match round(peer, (n_callers, in_flight), run.effort.budget()) {
-                    Ok(sample) => case.add(peer.site.spec, sample),
-                    Err(error) => skip(run, ("library", &load), peer, &error),
+        let budget = run.effort.budget();
+        let mut case = in_turn(run, ("library", &load), &peers, |peer| {
+            round(peer, (n_callers, in_flight), budget)
+        });
+        if (n_callers, in_flight) == (1, 1) {
+            let waiting: Vec<&Peer> = peers
+                .iter()
+                .filter(|peer| blocking::is_there(peer))
+                .collect();
+            for _ in 0..run.effort.n_rounds {
+                for peer in &waiting {
+                    match blocking::round(peer, budget) {
+                        Ok(sample) => case.add_as(
+                            &blocking::name(peer.site.spec),
+                            peer.site.spec.transport(),
+                            sample,
+                        ),
+                        Err(error) => skip(run, ("library, blocking", &load), peer, &error),
+                    }
                 }
             }
         }

@@ -45,6 +45,8 @@ pub(crate) struct Load<'a> {
     emitted_at: Instant,
     is_over: bool,
     piece_bytes: usize,
+    /// Whether the broker may close connections.
+    may_end: bool,
     tally: Tally,
 }
 
@@ -105,6 +107,7 @@ impl<'a> Load<'a> {
             emitted_at: Instant::now(),
             is_over: false,
             piece_bytes: PIECE_BYTES,
+            may_end: false,
             tally: Tally::default(),
         })
     }
@@ -182,8 +185,10 @@ impl<'a> Load<'a> {
         Ok(std::mem::take(&mut self.tally))
     }
 
-    /// Answers calls until told to stop; for works whose callers are elsewhere.
+    /// Answers calls until told to stop; for works whose callers are elsewhere, and may take
+    /// their provider's connection with them.
     pub(crate) fn serve(&mut self, is_over: impl Fn() -> bool) -> anyhow::Result<()> {
+        self.may_end = true;
         let mut events = Events::with_capacity(1024);
         let mut scratch = vec![0; self.piece_bytes];
         while !is_over() {
@@ -301,6 +306,10 @@ impl<'a> Load<'a> {
     fn read(&mut self, number: usize, scratch: &mut [u8]) -> anyhow::Result<usize> {
         let connection = &mut self.connections[number];
         let n_read = match connection.stream.read(scratch) {
+            Ok(0) if self.may_end => {
+                connection.is_ready = false;
+                return Ok(0);
+            }
             Ok(0) => bail!(
                 "the broker closed the connection of a {:?}",
                 connection.role

@@ -8,13 +8,12 @@ use std::{
 
 use anyhow::bail;
 
-use super::{Run, Sample, rounds::skip};
+use super::{Run, Sample, rounds::in_turn};
 use crate::{
     dialect::{Call, Frame},
     load::Load,
     payload::{Shape, payload},
     peers::{Peer, Spec},
-    results::Case,
     role::Role,
     statistics::percentile,
 };
@@ -27,30 +26,30 @@ const OBJECT: &str = "bench";
 pub(crate) fn run(run: &mut Run) -> anyhow::Result<()> {
     const LOAD: (&str, &str) = ("churn", "connect, hello, one call, close");
     crate::progress("churn");
-    // The relay has no hello, and a connection of its own to a provider for each caller.
-    let peers = run.start(|spec: Spec| spec.has_calls() && spec.has_names());
-    let mut case = Case::new(LOAD);
-    for _ in 0..run.effort.n_rounds {
-        for peer in &peers {
-            match round(peer, N_CONNECTIONS.min(run.effort.messages)) {
-                Ok(sample) => case.add(peer.site.spec, sample),
-                Err(error) => skip(run, LOAD, peer, &error),
-            }
-        }
-    }
+    let peers = run.start(Spec::has_calls);
+    let n_connections = N_CONNECTIONS.min(run.effort.messages);
+    let case = in_turn(run, LOAD, &peers, |peer| round(peer, n_connections));
     run.keep(case)
 }
 
 fn round(peer: &Peer, n_connections: u64) -> anyhow::Result<Sample> {
-    let mut provider = peer.site.connect(Role::Provider)?;
-    peer.site
-        .dialect
-        .provide(&mut provider, &[OBJECT.to_owned()])?;
+    // The relay pairs each caller with a provider of its own, which waits from the beginning.
+    let has_names = peer.site.spec.has_names();
+    let n_providers = if has_names { 1 } else { n_connections };
+    let mut providers = Vec::new();
+    for _ in 0..n_providers {
+        let mut provider = peer.site.connect(Role::Provider)?;
+        let objects = [OBJECT.to_owned()];
+        peer.site.dialect.provide(&mut provider, &objects)?;
+        providers.push(provider);
+    }
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
         let serving = scope.spawn(|| {
             let mut load = Load::new(&*peer.site.dialect)?;
-            load.add(Role::Provider, provider)?;
+            for provider in providers {
+                load.add(Role::Provider, provider)?;
+            }
             load.serve(|| is_over.load(Ordering::Relaxed))
         });
         let sample = visits(peer, n_connections);

@@ -48,17 +48,21 @@ pub(crate) fn run(run: &mut Run) -> anyhow::Result<()> {
     let mut alone = Case::new(ALONE);
     let mut beside = Case::new(BESIDE);
     for _ in 0..effort.n_rounds {
-        for (peer, load) in &mut running {
+        running.retain_mut(|(peer, load)| {
             let rounds = one_round(peer, load, effort)
                 .and_then(|first| Ok((first, beside_hog(peer, load, effort)?)));
             match rounds {
                 Ok((first, second)) => {
                     alone.add(peer.site.spec, first);
                     beside.add(peer.site.spec, second);
+                    true
                 }
-                Err(error) => skip(run, BESIDE, peer, &error),
+                Err(error) => {
+                    skip(run, BESIDE, peer, &error);
+                    false
+                }
             }
-        }
+        });
     }
     run.keep(alone)?;
     run.keep(beside)

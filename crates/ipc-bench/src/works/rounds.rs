@@ -22,6 +22,16 @@ pub(crate) struct Scenario {
     /// Names that one connection at most provides or listens to.
     pub(crate) names_each: usize,
     pub(crate) patterns: Vec<String>,
+    /// Names that nothing is sent to, and the number of connections that they are dealt to.
+    pub(crate) held: Option<(usize, Held)>,
+}
+
+/// Names that connections hold without taking part.
+#[derive(Clone, Debug)]
+pub(crate) enum Held {
+    Objects(Vec<String>),
+    Subscriptions(Vec<String>),
+    Patterns(Vec<String>),
 }
 
 impl Scenario {
@@ -83,6 +93,9 @@ impl Scenario {
             let emits = self.connect_listeners(site, &mut load, emits)?;
             load.set_emits(emits);
         }
+        if let Some((n_connections, held)) = &self.held {
+            hold(site, &mut load, *n_connections, held)?;
+        }
         for _ in 0..self.n_idle {
             // Whatever the broker says to it is read and passed over.
             load.add(Role::Provider, site.connect(Role::Listener)?)?;
@@ -137,6 +150,23 @@ impl Scenario {
     }
 }
 
+fn hold(site: &Site, load: &mut Load<'_>, n_connections: usize, held: &Held) -> anyhow::Result<()> {
+    let (Held::Objects(names) | Held::Subscriptions(names) | Held::Patterns(names)) = held;
+    let n_each = names.len().div_ceil(n_connections).max(1);
+    let mut chunks = names.chunks(n_each);
+    for _ in 0..n_connections {
+        let mut link = site.connect(Role::Provider)?;
+        let names = chunks.next().unwrap_or_default();
+        match held {
+            Held::Objects(_) => site.dialect.provide(&mut link, names)?,
+            Held::Subscriptions(_) => site.dialect.listen(&mut link, names, false)?,
+            Held::Patterns(_) => site.dialect.listen(&mut link, names, true)?,
+        }
+        load.add(Role::Provider, link)?;
+    }
+    Ok(())
+}
+
 /// Lets each peer run the load in turn, round after round.
 pub(crate) fn measure(
     run: &mut Run,
@@ -177,6 +207,30 @@ pub(crate) fn measure(
         }
     }
     run.keep(case)
+}
+
+/// Lets the peers do something in turn, round after round; one that fails does no more of it.
+pub(crate) fn in_turn(
+    run: &mut Run,
+    load: (&str, &str),
+    peers: &[Peer],
+    mut round: impl FnMut(&Peer) -> anyhow::Result<Sample>,
+) -> Case {
+    let mut case = Case::new(load);
+    let mut running: Vec<&Peer> = peers.iter().collect();
+    for _ in 0..run.effort.n_rounds {
+        running.retain(|peer| match round(peer) {
+            Ok(sample) => {
+                case.add(peer.site.spec, sample);
+                true
+            }
+            Err(error) => {
+                skip(run, load, peer, &error);
+                false
+            }
+        });
+    }
+    case
 }
 
 /// Connects the load to a peer and runs it for a short time.

@@ -63,6 +63,10 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
 
+    /// Print how these results stand to the targets, as JSON, and measure nothing
+    #[arg(long, value_name = "FILE")]
+    targets: Option<PathBuf>,
+
     /// Where the report goes
     #[arg(long, value_name = "DIRECTORY", default_value = "docs")]
     docs: PathBuf,
@@ -123,6 +127,11 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     }
     if let Some(results) = &args.report {
         return report::write(&Results::load(results)?, &args.docs);
+    }
+    if let Some(results) = &args.targets {
+        let judged = report::judge(&Results::load(results)?)?;
+        process::say(&serde_json::to_string_pretty(&judged)?);
+        return Ok(());
     }
     measure(args, installed)
 }

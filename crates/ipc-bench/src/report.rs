@@ -1,5 +1,6 @@
 //! `docs/performance.md` and its plots, made from a results file.
 
+mod losses;
 mod plots;
 mod targets;
 
@@ -8,6 +9,8 @@ use std::{fmt::Write as _, fs, path::Path};
 use anyhow::Context;
 
 use crate::{results::Results, table};
+
+pub use targets::{Judged, Verdict, judge};
 
 /// Written by hand, and included as it is.
 const NOTES: &str = "performance/notes.md";
@@ -119,7 +122,7 @@ fn page(results: &Results, plots: &[plots::Plot], notes: &str) -> anyhow::Result
         }
     }
     page += "\n## What we lose\n\n";
-    page += &targets::losses(results)?;
+    page += &losses::list(results)?;
     if !notes.is_empty() {
         write!(page, "\n{}\n", notes.trim_end())?;
     }

@@ -27,6 +27,10 @@ pub(super) fn name(spec: Spec) -> String {
     format!("{}, blocking", spec.name())
 }
 
+#[cfg_attr(
+    not(feature = "peers"),
+    expect(unused_variables, reason = "only peers have one")
+)]
 pub(super) fn round(peer: &Peer, budget: Budget) -> anyhow::Result<Sample> {
     #[cfg(feature = "peers")]
     if peer.site.spec.is_dbus() {

@@ -2,10 +2,11 @@
 //! sockets that do not block. It reads large chunks and writes each connection once a turn, so
 //! that it is light beside any broker.
 
+mod connection;
 mod plan;
 
 use std::{
-    io::{self, Read, Write},
+    io::{self, Read},
     time::{Duration, Instant},
 };
 
@@ -19,6 +20,7 @@ use crate::{
     stream::Stream,
 };
 
+use connection::Connection;
 pub(crate) use plan::{Budget, Calls, Emits, Tally};
 
 /// One read, and one write. A connection that has more to read comes again after the others.
@@ -48,47 +50,6 @@ pub(crate) struct Load<'a> {
     /// Whether the broker may close connections.
     may_end: bool,
     tally: Tally,
-}
-
-struct Connection {
-    stream: Stream,
-    role: Role,
-    /// The position among the callers.
-    caller: usize,
-    partial: Vec<u8>,
-    searched: usize,
-    outbox: Vec<u8>,
-    n_flushed: usize,
-    /// When the call of each number was sent.
-    sent: Vec<Instant>,
-    is_ready: bool,
-    is_dirty: bool,
-    /// Whether the broker has said what it says once between events.
-    is_interjected: bool,
-}
-
-impl Connection {
-    /// How many bytes of a chunk of events are not events.
-    fn interjected(&mut self, dialect: &dyn Dialect, chunk: &[u8]) -> usize {
-        let Some(words) = dialect.interjection().filter(|_| !self.is_interjected) else {
-            return 0;
-        };
-        // They may begin in the chunk before, whose end is kept.
-        let n_kept = words.len() - 1;
-        self.partial
-            .extend_from_slice(&chunk[..n_kept.min(chunk.len())]);
-        let is_here = [&self.partial[..], chunk]
-            .iter()
-            .any(|bytes| memchr::memmem::find(bytes, words).is_some());
-        self.partial.clear();
-        if is_here {
-            self.is_interjected = true;
-            return words.len();
-        }
-        let tail = chunk.len().saturating_sub(n_kept);
-        self.partial.extend_from_slice(&chunk[tail..]);
-        0
-    }
 }
 
 impl<'a> Load<'a> {
@@ -129,19 +90,8 @@ impl<'a> Load<'a> {
             Role::Publisher => self.publishers.push(number),
             Role::Provider | Role::Listener => {}
         }
-        self.connections.push(Connection {
-            stream,
-            role,
-            caller,
-            partial,
-            searched: 0,
-            outbox: Vec::new(),
-            n_flushed: 0,
-            sent: Vec::new(),
-            is_ready: false,
-            is_dirty: false,
-            is_interjected: false,
-        });
+        let connection = Connection::new(stream, role, caller, partial);
+        self.connections.push(connection);
         Ok(())
     }
 
@@ -415,19 +365,8 @@ impl<'a> Load<'a> {
         for number in std::mem::take(&mut self.dirty) {
             let connection = &mut self.connections[number];
             connection.is_dirty = false;
-            while connection.n_flushed < connection.outbox.len() {
-                let rest = &connection.outbox[connection.n_flushed..];
-                let piece = &rest[..rest.len().min(self.piece_bytes)];
-                match connection.stream.write(piece) {
-                    Ok(n_written) => connection.n_flushed += n_written,
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                    Err(error) => return Err(error).context("cannot write to the broker"),
-                }
-            }
-            if connection.n_flushed == connection.outbox.len() {
-                connection.outbox.clear();
-                connection.n_flushed = 0;
-            }
+            let flushed = connection.flush(self.piece_bytes);
+            flushed.context("cannot write to the broker")?;
         }
         Ok(())
     }

@@ -27,7 +27,7 @@ pub struct Args {
     #[arg(value_enum)]
     works: Vec<Work>,
 
-    /// Fewer loads and rounds: rough figures in two minutes
+    /// Fewer loads and rounds: rough figures in some four minutes
     #[arg(long)]
     quick: bool,
 

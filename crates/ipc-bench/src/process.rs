@@ -140,7 +140,7 @@ impl Process {
         let output = self.output.as_mut().context("nobody listens to it")?;
         let mut line = String::new();
         if output.read_line(&mut line)? == 0 {
-            bail!("{} ended before its time", self.command);
+            bail!("it ended before its time");
         }
         Ok(line.trim().to_owned())
     }

@@ -103,7 +103,7 @@ fn page(results: &Results, plots: &[plots::Plot], notes: &str) -> anyhow::Result
              round; the broker had one core and the load the other. A figure is the median of the \
              rounds, with the smallest and the largest round in brackets, and behind × its ratio \
              to ours over the same transport. Rates on a shared machine vary; the broker's CPU \
-             per message is the steadiest figure.\n";
+             per message, user and system time of all its threads, is the steadiest figure.\n";
     if results.is_quick {
         page += "\n**These figures are of a quick run: few rounds, short ones. They are rough.**\n";
     }
@@ -145,7 +145,11 @@ fn circumstances(results: &Results) -> anyhow::Result<String> {
     );
     for (peer, version) in &results.versions {
         let command = results.commands.get(peer).map_or("–", String::as_str);
-        writeln!(text, "| {peer} | {version} | `{command}` |")?;
+        writeln!(
+            text,
+            "| {peer} | {version} | `{}` |",
+            without_places(command)
+        )?;
     }
     if !results.skipped.is_empty() {
         text += "\nNot measured:\n\n";
@@ -154,4 +158,33 @@ fn circumstances(results: &Results) -> anyhow::Result<String> {
         }
     }
     Ok(text)
+}
+
+/// A command without the directories of the machine that it ran on.
+fn without_places(command: &str) -> String {
+    let words = command.split(' ').map(|word| {
+        let Some((place, name)) = word.rsplit_once('/').filter(|_| !word.contains("://")) else {
+            return word.to_owned();
+        };
+        let kind = place.split_once(':').map_or("", |(kind, _)| kind);
+        let colon = if kind.is_empty() { "" } else { ":" };
+        format!("{kind}{colon}{name}")
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_told_without_places() {
+        let command =
+            "/opt/x/ipc-server --listen unix:/tmp/.a/7.sock --listen tcp://127.0.0.1:1 -c";
+
+        assert_eq!(
+            without_places(command),
+            "ipc-server --listen unix:7.sock --listen tcp://127.0.0.1:1 -c"
+        );
+    }
 }

@@ -10,6 +10,8 @@
 //! much that is, beside its own way of dividing. The bytes that the hog got through are told
 //! beside the delays: a broker is not fair because it starves the large sender.
 
+use anyhow::Context;
+
 use super::{
     Effort, Run, Sample, Scenario,
     rounds::{one_round, skip},
@@ -17,7 +19,7 @@ use super::{
 use crate::{
     load::Load,
     payload::{Shape, payload},
-    peers::{Kind, Peer, Spec},
+    peers::{Peer, Spec},
     process::{LOAD_CORE, Launch, Process, n_cores},
     results::Case,
 };
@@ -31,8 +33,7 @@ const BESIDE: (&str, &str) = ("isolation", "beside a hog");
 /// Measures each peer alone and then at once beside the hog, round after round.
 pub(crate) fn run(run: &mut Run) -> anyhow::Result<()> {
     crate::progress("isolation");
-    let compared = |spec: Spec| spec.has_calls() && spec.kind != Kind::NatsDebian;
-    let started = run.start(compared);
+    let started = run.start(Spec::has_calls);
     let call = Scenario::calls(1, 1, payload(Shape::Text, 64));
     let mut running = Vec::new();
     for peer in &started {
@@ -80,7 +81,8 @@ fn beside_hog(peer: &Peer, load: &mut Load<'_>, effort: Effort) -> anyhow::Resul
         in_background: true,
         is_heard: true,
     })?;
-    hog.line()?;
+    hog.line()
+        .context("the large messages do not get through")?;
     let mut sample = one_round(peer, load, effort)?;
     // The broker's work was for the hog too.
     sample.remove("cpu_us");

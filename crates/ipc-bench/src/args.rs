@@ -51,6 +51,10 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = u64::MAX)]
     messages: u64,
 
+    /// The size of the large messages beside which small calls are measured
+    #[arg(long, value_name = "N", default_value_t = hog::MESSAGE_BYTES)]
+    hog_bytes: usize,
+
     /// Our server; without it, the server's library in a process of the benchmark
     #[arg(long, value_name = "FILE")]
     server: Option<PathBuf>,
@@ -92,6 +96,7 @@ enum Part {
     #[command(hide = true)]
     Hog {
         peer: String,
+        message_bytes: usize,
         time_ms: u64,
         addresses: Vec<Address>,
     },
@@ -115,9 +120,13 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         Some(Part::Relay { addresses }) => return run_relay(addresses),
         Some(Part::Hog {
             peer,
+            message_bytes,
             time_ms,
             addresses,
-        }) => return hog::run(peer, addresses.clone(), Duration::from_millis(*time_ms)),
+        }) => {
+            let site = hog::site(peer, addresses.clone())?;
+            return hog::run(&site, *message_bytes, Duration::from_millis(*time_ms));
+        }
         Some(Part::Server { address }) => return run_server(address.clone()),
         None => {}
     }
@@ -145,6 +154,7 @@ fn measure(args: Args, installed: PathBuf) -> anyhow::Result<()> {
         n_rounds: args.rounds.unwrap_or(rounds),
         time: Duration::from_millis(args.round_ms.unwrap_or(round_ms)),
         messages: args.messages,
+        hog_bytes: args.hog_bytes,
     };
     let places = Places {
         server: args.server,

@@ -19,24 +19,28 @@ use crate::{
 };
 
 /// Its messages: as large as ours allows, the envelope included.
-const MESSAGE_BYTES: usize = (16 << 20) - 1024;
+pub(crate) const MESSAGE_BYTES: usize = (16 << 20) - 1024;
 
 /// What it reads or writes in one system call: some ten microseconds of copying.
 const PIECE_BYTES: usize = 64 * 1024;
 
-/// Says that it is ready, sends one message after the other for so long, and says how many
-/// bytes arrived in how many nanoseconds.
-pub(crate) fn run(peer: &str, addresses: Vec<Address>, time: Duration) -> anyhow::Result<()> {
+/// The broker of this name at these addresses.
+pub(crate) fn site(peer: &str, addresses: Vec<Address>) -> anyhow::Result<Site> {
     let spec = Spec::named(peer).with_context(|| format!("there is no peer {peer}"))?;
     ensure!(addresses.len() == Role::ALL.len(), "an address is missing");
-    let site = Site::new(spec, addresses);
+    Ok(Site::new(spec, addresses))
+}
+
+/// Says that it is ready, sends one message after the other for so long, and says how many
+/// bytes arrived in how many nanoseconds.
+pub(crate) fn run(site: &Site, message_bytes: usize, time: Duration) -> anyhow::Result<()> {
     // The next message follows when the one before has arrived: a broker that bounds what it
     // queues could not take two.
-    let mut scenario = Scenario::events(1, 1, payload(Shape::Text, MESSAGE_BYTES));
+    let mut scenario = Scenario::events(1, 1, payload(Shape::Text, message_bytes));
     if let Some(emits) = &mut scenario.emits {
         emits.names = vec!["hog".to_owned()];
     }
-    let mut load = scenario.set_up(&site)?;
+    let mut load = scenario.set_up(site)?;
     load.set_piece(PIECE_BYTES);
     say("ready");
     let budget = Budget {
@@ -44,7 +48,7 @@ pub(crate) fn run(peer: &str, addresses: Vec<Address>, time: Duration) -> anyhow
         messages: u64::MAX,
     };
     let tally = load.run(budget)?;
-    let n_bytes = tally.n_delivered * MESSAGE_BYTES as u64;
+    let n_bytes = tally.n_delivered * message_bytes as u64;
     say(&format!("{n_bytes} {}", tally.elapsed.as_nanos()));
     Ok(())
 }

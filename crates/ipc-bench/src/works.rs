@@ -55,6 +55,8 @@ pub(crate) struct Effort {
     pub(crate) time: Duration,
     /// Messages after which a round is over, whatever the time.
     pub(crate) messages: u64,
+    /// The size of the hog's messages.
+    pub(crate) hog_bytes: usize,
 }
 
 impl Effort {

@@ -72,6 +72,7 @@ pub(crate) fn run(run: &mut Run) -> anyhow::Result<()> {
 fn beside_hog(peer: &Peer, load: &mut Load<'_>, effort: Effort) -> anyhow::Result<Sample> {
     let itself = std::env::current_exe()?;
     let mut arguments = vec!["hog".to_owned(), peer.site.spec.name().to_owned()];
+    arguments.push(effort.hog_bytes.to_string());
     arguments.push(effort.time.as_millis().to_string());
     arguments.extend(peer.site.addresses.iter().map(ToString::to_string));
     let mut hog = Process::start(Launch {

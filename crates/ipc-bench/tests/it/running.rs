@@ -66,7 +66,7 @@ fn every_event_reaches_every_listener() {
 fn calls_are_answered_beside_a_hog_that_gets_through() {
     let directory = tempfile::tempdir().unwrap();
 
-    let results = run(directory.path(), &["isolation"]);
+    let results = run(directory.path(), &["isolation", "--hog-bytes", "65536"]);
 
     let beside = results.case("isolation", "beside a hog").unwrap();
     assert_eq!(beside.series.len(), 4, "{:?}", results.skipped);

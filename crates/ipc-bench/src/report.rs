@@ -39,7 +39,8 @@ const SECTIONS: [(&str, &str, &str); 9] = [
         "syscalls",
         "System calls",
         "Of the broker's process, per call with its answer or per delivery. They were counted in \
-         rounds of their own. A broker that looks for the next message instead of sleeping, as \
+         rounds of their own, by what the last table names; strace slows brokers down so much that \
+         they batch more. A broker that looks for the next message instead of sleeping, as \
          ours does with one call in flight, pays for each look.",
     ),
     (

@@ -40,6 +40,13 @@ impl Tracer {
         bail!("neither perf nor strace may trace here");
     }
 
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Perf => "perf",
+            Self::Strace => "strace",
+        }
+    }
+
     /// Counts from now on what these processes do, all their threads included.
     pub(crate) fn start(self, pids: &[u32], file: PathBuf) -> anyhow::Result<Tracing> {
         match self {

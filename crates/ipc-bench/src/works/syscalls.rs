@@ -41,6 +41,8 @@ pub(crate) fn run(run: &mut Run) -> anyhow::Result<()> {
             return Ok(());
         }
     };
+    let by = format!("counted by {}", tracer.name());
+    run.results.versions.insert("system calls".to_owned(), by);
     let started = run.start(|_| true);
     for (load, scenario, n_messages) in loads() {
         crate::progress(&format!("syscalls: {load}"));

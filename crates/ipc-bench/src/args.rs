@@ -148,7 +148,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
 fn measure(args: Args, installed: PathBuf) -> anyhow::Result<()> {
     raise_file_limit()?;
     process::pin(process::LOAD_CORE.min(process::n_cores() - 1))?;
-    let (rounds, round_ms) = if args.quick { (3, 120) } else { (5, 400) };
+    let (rounds, round_ms) = if args.quick { (3, 120) } else { (5, 350) };
     let effort = Effort {
         is_quick: args.quick,
         n_rounds: args.rounds.unwrap_or(rounds),

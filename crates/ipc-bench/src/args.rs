@@ -1,11 +1,12 @@
 //! The command line, and what each form of it does.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::Context;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::{
+    hog,
     link::Address,
     peers::Places,
     process, relay, report,
@@ -26,7 +27,7 @@ pub struct Args {
     #[arg(value_enum)]
     works: Vec<Work>,
 
-    /// Fewer loads and rounds: rough figures in two minutes
+    /// Fewer loads and rounds: rough figures in some four minutes
     #[arg(long)]
     quick: bool,
 
@@ -50,6 +51,10 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = u64::MAX)]
     messages: u64,
 
+    /// The size of the large messages beside which small calls are measured
+    #[arg(long, value_name = "N", default_value_t = hog::MESSAGE_BYTES)]
+    hog_bytes: usize,
+
     /// Our server; without it, the server's library in a process of the benchmark
     #[arg(long, value_name = "FILE")]
     server: Option<PathBuf>,
@@ -61,6 +66,10 @@ pub struct Args {
     /// Write docs/performance.md from these results, and measure nothing
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
+
+    /// Print how these results stand to the targets, as JSON, and measure nothing
+    #[arg(long, value_name = "FILE")]
+    targets: Option<PathBuf>,
 
     /// Where the report goes
     #[arg(long, value_name = "DIRECTORY", default_value = "docs")]
@@ -74,12 +83,23 @@ enum Part {
     #[command(hide = true)]
     Pinned {
         core: usize,
+        /// Only while nobody else wants the core
+        #[arg(long)]
+        background: bool,
         #[arg(last = true)]
         command: Vec<String>,
     },
     /// Forward bytes between the addresses for callers, providers, publishers, listeners
     #[command(hide = true)]
-    Relay { addresses: Vec<String> },
+    Relay { addresses: Vec<Address> },
+    /// Send messages of 16 MiB through a broker, from one address to another
+    #[command(hide = true)]
+    Hog {
+        peer: String,
+        message_bytes: usize,
+        time_ms: u64,
+        addresses: Vec<Address>,
+    },
     /// Our server's library
     #[command(hide = true)]
     Server { address: ipc_server::Address },
@@ -92,8 +112,21 @@ enum Part {
 /// Nothing could be measured, or a file could not be written.
 pub fn run(args: Args) -> anyhow::Result<()> {
     match &args.part {
-        Some(Part::Pinned { core, command }) => return process::become_pinned(*core, command),
+        Some(Part::Pinned {
+            core,
+            background,
+            command,
+        }) => return process::become_pinned(*core, *background, command),
         Some(Part::Relay { addresses }) => return run_relay(addresses),
+        Some(Part::Hog {
+            peer,
+            message_bytes,
+            time_ms,
+            addresses,
+        }) => {
+            let site = hog::site(peer, addresses.clone())?;
+            return hog::run(&site, *message_bytes, Duration::from_millis(*time_ms));
+        }
         Some(Part::Server { address }) => return run_server(address.clone()),
         None => {}
     }
@@ -104,18 +137,24 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     if let Some(results) = &args.report {
         return report::write(&Results::load(results)?, &args.docs);
     }
+    if let Some(results) = &args.targets {
+        let judged = report::judge(&Results::load(results)?)?;
+        process::say(&serde_json::to_string_pretty(&judged)?);
+        return Ok(());
+    }
     measure(args, installed)
 }
 
 fn measure(args: Args, installed: PathBuf) -> anyhow::Result<()> {
     raise_file_limit()?;
     process::pin(process::LOAD_CORE.min(process::n_cores() - 1))?;
-    let (rounds, round_ms) = if args.quick { (3, 120) } else { (5, 400) };
+    let (rounds, round_ms) = if args.quick { (3, 120) } else { (5, 350) };
     let effort = Effort {
         is_quick: args.quick,
         n_rounds: args.rounds.unwrap_or(rounds),
         time: Duration::from_millis(args.round_ms.unwrap_or(round_ms)),
         messages: args.messages,
+        hog_bytes: args.hog_bytes,
     };
     let places = Places {
         server: args.server,
@@ -146,28 +185,13 @@ fn raise_file_limit() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn run_relay(addresses: &[String]) -> anyhow::Result<()> {
+fn run_relay(addresses: &[Address]) -> anyhow::Result<()> {
     raise_file_limit()?;
-    let listeners = addresses
-        .iter()
-        .map(|text| {
-            let address = match text.strip_prefix("unix:") {
-                Some(path) => Address::Unix(path.into()),
-                None => Address::Tcp(text.trim_start_matches("tcp://").parse::<SocketAddr>()?),
-            };
-            Listener::bind(&address).with_context(|| format!("cannot listen on {text}"))
-        })
-        .collect::<anyhow::Result<Vec<_>>>()?;
-    ready();
+    let bind =
+        |address| Listener::bind(address).with_context(|| format!("cannot listen on {address}"));
+    let listeners = addresses.iter().map(bind).collect::<Result<_, _>>()?;
+    process::say("ready");
     relay::run(listeners)
-}
-
-#[expect(
-    clippy::print_stdout,
-    reason = "how the benchmark learns that the relay listens"
-)]
-fn ready() {
-    println!("ready");
 }
 
 fn run_server(address: ipc_server::Address) -> anyhow::Result<()> {

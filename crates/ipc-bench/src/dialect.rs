@@ -2,6 +2,7 @@
 //! measured is the broker and not its client.
 
 pub(crate) mod dbus;
+pub(crate) mod ipc_broker;
 pub(crate) mod line;
 pub(crate) mod mqtt;
 pub(crate) mod nats;

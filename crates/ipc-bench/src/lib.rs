@@ -7,6 +7,7 @@
 
 mod args;
 mod dialect;
+mod hog;
 mod link;
 mod load;
 mod payload;
@@ -20,6 +21,7 @@ mod setup;
 pub mod statistics;
 mod stream;
 pub mod table;
+mod tracer;
 mod works;
 
 pub use args::{Args, run};

@@ -3,9 +3,10 @@
 use std::{
     fmt,
     io::{self, Read, Write},
-    net::{SocketAddr, TcpStream},
+    net::{AddrParseError, SocketAddr, TcpStream},
     os::unix::net::UnixStream,
     path::PathBuf,
+    str::FromStr,
     time::{Duration, Instant},
 };
 
@@ -61,6 +62,17 @@ impl fmt::Display for Address {
         match self {
             Self::Tcp(address) => write!(f, "tcp://{address}"),
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+impl FromStr for Address {
+    type Err = AddrParseError;
+
+    fn from_str(text: &str) -> Result<Self, AddrParseError> {
+        match text.strip_prefix("unix:") {
+            Some(path) => Ok(Self::Unix(path.into())),
+            None => text.trim_start_matches("tcp://").parse().map(Self::Tcp),
         }
     }
 }

@@ -2,10 +2,11 @@
 //! sockets that do not block. It reads large chunks and writes each connection once a turn, so
 //! that it is light beside any broker.
 
+mod connection;
 mod plan;
 
 use std::{
-    io::{self, Read, Write},
+    io::{self, Read},
     time::{Duration, Instant},
 };
 
@@ -19,10 +20,11 @@ use crate::{
     stream::Stream,
 };
 
+use connection::Connection;
 pub(crate) use plan::{Budget, Calls, Emits, Tally};
 
-/// One read. A connection that has more comes again after the others.
-const SCRATCH_BYTES: usize = 256 * 1024;
+/// One read, and one write. A connection that has more to read comes again after the others.
+const PIECE_BYTES: usize = 256 * 1024;
 
 /// How long nothing may arrive while something is owed.
 const STALL: Duration = Duration::from_secs(10);
@@ -44,48 +46,10 @@ pub(crate) struct Load<'a> {
     delivered_bytes: u64,
     emitted_at: Instant,
     is_over: bool,
+    piece_bytes: usize,
+    /// Whether the broker may close connections.
+    may_end: bool,
     tally: Tally,
-}
-
-struct Connection {
-    stream: Stream,
-    role: Role,
-    /// The position among the callers.
-    caller: usize,
-    partial: Vec<u8>,
-    searched: usize,
-    outbox: Vec<u8>,
-    n_flushed: usize,
-    /// When the call of each number was sent.
-    sent: Vec<Instant>,
-    is_ready: bool,
-    is_dirty: bool,
-    /// Whether the broker has said what it says once between events.
-    is_interjected: bool,
-}
-
-impl Connection {
-    /// How many bytes of a chunk of events are not events.
-    fn interjected(&mut self, dialect: &dyn Dialect, chunk: &[u8]) -> usize {
-        let Some(words) = dialect.interjection().filter(|_| !self.is_interjected) else {
-            return 0;
-        };
-        // They may begin in the chunk before, whose end is kept.
-        let n_kept = words.len() - 1;
-        self.partial
-            .extend_from_slice(&chunk[..n_kept.min(chunk.len())]);
-        let is_here = [&self.partial[..], chunk]
-            .iter()
-            .any(|bytes| memchr::memmem::find(bytes, words).is_some());
-        self.partial.clear();
-        if is_here {
-            self.is_interjected = true;
-            return words.len();
-        }
-        let tail = chunk.len().saturating_sub(n_kept);
-        self.partial.extend_from_slice(&chunk[tail..]);
-        0
-    }
 }
 
 impl<'a> Load<'a> {
@@ -103,6 +67,8 @@ impl<'a> Load<'a> {
             delivered_bytes: 0,
             emitted_at: Instant::now(),
             is_over: false,
+            piece_bytes: PIECE_BYTES,
+            may_end: false,
             tally: Tally::default(),
         })
     }
@@ -124,19 +90,8 @@ impl<'a> Load<'a> {
             Role::Publisher => self.publishers.push(number),
             Role::Provider | Role::Listener => {}
         }
-        self.connections.push(Connection {
-            stream,
-            role,
-            caller,
-            partial,
-            searched: 0,
-            outbox: Vec::new(),
-            n_flushed: 0,
-            sent: Vec::new(),
-            is_ready: false,
-            is_dirty: false,
-            is_interjected: false,
-        });
+        let connection = Connection::new(stream, role, caller, partial);
+        self.connections.push(connection);
         Ok(())
     }
 
@@ -146,6 +101,11 @@ impl<'a> Load<'a> {
 
     pub(crate) fn set_emits(&mut self, emits: Emits) {
         self.emits = Some(emits);
+    }
+
+    /// Reads and writes at most so many bytes in one system call.
+    pub(crate) fn set_piece(&mut self, n_bytes: usize) {
+        self.piece_bytes = n_bytes;
     }
 
     /// Sends within the budget, then waits for everything that is owed.
@@ -158,7 +118,7 @@ impl<'a> Load<'a> {
         self.emit();
         self.flush()?;
         let mut events = Events::with_capacity(1024);
-        let mut scratch = vec![0; SCRATCH_BYTES];
+        let mut scratch = vec![0; self.piece_bytes];
         let mut last_progress = start;
         while !self.is_settled() {
             let n_arrived = self.turn(&mut events, &mut scratch)?;
@@ -175,10 +135,12 @@ impl<'a> Load<'a> {
         Ok(std::mem::take(&mut self.tally))
     }
 
-    /// Answers calls until told to stop; for works whose callers are elsewhere.
+    /// Answers calls until told to stop; for works whose callers are elsewhere, and may take
+    /// their provider's connection with them.
     pub(crate) fn serve(&mut self, is_over: impl Fn() -> bool) -> anyhow::Result<()> {
+        self.may_end = true;
         let mut events = Events::with_capacity(1024);
-        let mut scratch = vec![0; SCRATCH_BYTES];
+        let mut scratch = vec![0; self.piece_bytes];
         while !is_over() {
             self.turn(&mut events, &mut scratch)?;
         }
@@ -294,6 +256,10 @@ impl<'a> Load<'a> {
     fn read(&mut self, number: usize, scratch: &mut [u8]) -> anyhow::Result<usize> {
         let connection = &mut self.connections[number];
         let n_read = match connection.stream.read(scratch) {
+            Ok(0) if self.may_end => {
+                connection.is_ready = false;
+                return Ok(0);
+            }
             Ok(0) => bail!(
                 "the broker closed the connection of a {:?}",
                 connection.role
@@ -399,20 +365,8 @@ impl<'a> Load<'a> {
         for number in std::mem::take(&mut self.dirty) {
             let connection = &mut self.connections[number];
             connection.is_dirty = false;
-            while connection.n_flushed < connection.outbox.len() {
-                match connection
-                    .stream
-                    .write(&connection.outbox[connection.n_flushed..])
-                {
-                    Ok(n_written) => connection.n_flushed += n_written,
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                    Err(error) => return Err(error).context("cannot write to the broker"),
-                }
-            }
-            if connection.n_flushed == connection.outbox.len() {
-                connection.outbox.clear();
-                connection.n_flushed = 0;
-            }
+            let flushed = connection.flush(self.piece_bytes);
+            flushed.context("cannot write to the broker")?;
         }
         Ok(())
     }

@@ -7,7 +7,10 @@ use std::path::PathBuf;
 use anyhow::Context;
 
 use crate::{
-    dialect::Dialect,
+    dialect::{
+        Dialect, dbus::Dbus, ipc_broker::IpcBroker, line::Line, mqtt::Mqtt, nats::Nats,
+        redis::Redis, relay::Framed,
+    },
     link::{Address, Link},
     process::Process,
     role::Role,
@@ -26,6 +29,22 @@ pub(crate) enum Kind {
     Mosquitto,
     DbusDaemon,
     DbusBroker,
+    Busd,
+    IpcBroker,
+}
+
+impl Kind {
+    fn dialect(self) -> Box<dyn Dialect> {
+        match self {
+            Self::Ours => Box::new(Line),
+            Self::Relay => Box::new(Framed),
+            Self::NatsDebian | Self::NatsCurrent => Box::new(Nats),
+            Self::Redis => Box::new(Redis),
+            Self::Mosquitto => Box::new(Mqtt),
+            Self::DbusDaemon | Self::DbusBroker | Self::Busd => Box::new(Dbus),
+            Self::IpcBroker => Box::new(IpcBroker),
+        }
+    }
 }
 
 /// A broker and how it is reached.
@@ -38,7 +57,7 @@ pub(crate) struct Spec {
 
 impl Spec {
     /// All of them, ours first.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::new(Kind::Ours, false),
         Self::new(Kind::Ours, true),
         Self::new(Kind::Relay, false),
@@ -49,10 +68,17 @@ impl Spec {
         Self::new(Kind::Mosquitto, false),
         Self::new(Kind::DbusDaemon, true),
         Self::new(Kind::DbusBroker, true),
+        Self::new(Kind::Busd, true),
+        Self::new(Kind::IpcBroker, true),
     ];
 
     const fn new(kind: Kind, is_unix: bool) -> Self {
         Self { kind, is_unix }
+    }
+
+    /// The one of this name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|spec| spec.name() == name)
     }
 
     /// The name in tables and files.
@@ -68,6 +94,8 @@ impl Spec {
             (Kind::Mosquitto, _) => "mosquitto",
             (Kind::DbusDaemon, _) => "dbus-daemon",
             (Kind::DbusBroker, _) => "dbus-broker",
+            (Kind::Busd, _) => "busd",
+            (Kind::IpcBroker, _) => "ipc-broker",
         }
     }
 
@@ -82,6 +110,11 @@ impl Spec {
     /// Whether setting up a connection and registering names is part of its protocol.
     pub(crate) fn has_names(self) -> bool {
         self.kind != Kind::Relay
+    }
+
+    /// Whether it speaks D-Bus, and zbus may be its client.
+    pub(crate) fn is_dbus(self) -> bool {
+        matches!(self.kind, Kind::DbusDaemon | Kind::DbusBroker | Kind::Busd)
     }
 
     /// The library whose numbers may be compared with those of our client.
@@ -103,17 +136,32 @@ pub(crate) struct Places {
 
 /// A broker that is running.
 pub(crate) struct Peer {
-    pub(crate) spec: Spec,
     pub(crate) process: Process,
-    pub(crate) dialect: Box<dyn Dialect>,
-    /// One for each role, in the order of [`Role::ALL`].
-    pub(crate) addresses: Vec<Address>,
+    pub(crate) site: Site,
 }
 
 impl Peer {
     /// Starts the broker and waits until it listens.
     pub(crate) fn start(spec: Spec, places: &Places) -> anyhow::Result<Self> {
         start::start(spec, places).with_context(|| format!("cannot start {}", spec.name()))
+    }
+}
+
+/// Where a broker is, and how to speak to it.
+pub(crate) struct Site {
+    pub(crate) spec: Spec,
+    pub(crate) dialect: Box<dyn Dialect>,
+    /// One for each role, in the order of [`Role::ALL`].
+    pub(crate) addresses: Vec<Address>,
+}
+
+impl Site {
+    pub(crate) fn new(spec: Spec, addresses: Vec<Address>) -> Self {
+        Self {
+            spec,
+            dialect: spec.kind.dialect(),
+            addresses,
+        }
     }
 
     /// A connection that is ready for anything.

@@ -4,7 +4,7 @@ use std::{
     fs,
     io::{BufRead, BufReader},
     os::unix::process::CommandExt,
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStdout, Command, Stdio},
 };
 
 use anyhow::{Context, bail};
@@ -38,51 +38,111 @@ pub(crate) fn n_cores() -> usize {
     })
 }
 
-/// Becomes another program, on one core, that ends when the benchmark does.
-pub(crate) fn become_pinned(core: usize, command: &[String]) -> anyhow::Result<()> {
+/// Becomes another program, on one core, that ends when the benchmark does. In the background,
+/// it runs only while nobody else wants the core.
+pub(crate) fn become_pinned(
+    core: usize,
+    in_background: bool,
+    command: &[String],
+) -> anyhow::Result<()> {
     pin(core)?;
     set_parent_process_death_signal(Some(Signal::TERM)).context("cannot follow the benchmark")?;
     let (program, arguments) = command.split_first().context("no program")?;
+    if in_background {
+        // The scheduler's class for idle time, or the lowest priority where it cannot be had.
+        let class = ["--idle", "0", program];
+        let error = Command::new("chrt").args(class).args(arguments).exec();
+        crate::progress(&format!("chrt: {error}"));
+        rustix::process::nice(19).context("cannot step back")?;
+    }
     let error = Command::new(program).args(arguments).exec();
     Err(error).with_context(|| format!("cannot run {program}"))
 }
 
-/// A running broker.
+/// Tells the process that started this one.
+#[expect(clippy::print_stdout, reason = "how the benchmark hears of its parts")]
+pub(crate) fn say(line: &str) {
+    println!("{line}");
+}
+
+/// How a process of the benchmark is started.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Launch<'a> {
+    pub(crate) program: &'a str,
+    pub(crate) arguments: &'a [String],
+    pub(crate) core: usize,
+    /// Whether everybody else on the core goes first.
+    pub(crate) in_background: bool,
+    /// Whether its output is read; otherwise it goes nowhere, so that it never waits for a reader.
+    pub(crate) is_heard: bool,
+}
+
+impl<'a> Launch<'a> {
+    /// A broker: on the brokers' core.
+    pub(crate) fn broker(program: &'a str, arguments: &'a [String]) -> Self {
+        Self {
+            program,
+            arguments,
+            core: BROKER_CORE,
+            in_background: false,
+            is_heard: false,
+        }
+    }
+}
+
+/// A running broker, or a load beside the measured one.
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
+    output: Option<BufReader<ChildStdout>>,
     /// As one would type it.
     pub(crate) command: String,
 }
 
 impl Process {
-    /// Starts a program on the brokers' core, its errors thrown away.
-    pub(crate) fn start(program: &str, arguments: &[String]) -> anyhow::Result<Self> {
-        let bench = std::env::current_exe()?;
-        let child = Command::new(bench)
-            .args(["pinned", &BROKER_CORE.to_string(), "--", program])
+    /// Starts a program, its errors thrown away.
+    pub(crate) fn start(launch: Launch<'_>) -> anyhow::Result<Self> {
+        let Launch {
+            program, arguments, ..
+        } = launch;
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["pinned", &launch.core.to_string()]);
+        if launch.in_background {
+            command.arg("--background");
+        }
+        let output = if launch.is_heard {
+            Stdio::piped()
+        } else {
+            Stdio::null()
+        };
+        let mut child = command
+            .args(["--", program])
             .args(arguments)
+            // Nobody's log is written while the others write none: this is ipc-broker's.
+            .env("BROKER_DEBUG", "error")
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
+            .stdout(output)
             .stderr(Stdio::null())
             .spawn()
             .with_context(|| format!("cannot start {program}"))?;
-        let command = std::iter::once(program)
+        let typed = std::iter::once(program)
             .chain(arguments.iter().map(String::as_str))
-            .collect::<Vec<_>>()
-            .join(" ");
-        Ok(Self { child, command })
+            .collect::<Vec<_>>();
+        Ok(Self {
+            output: child.stdout.take().map(BufReader::new),
+            child,
+            command: typed.join(" "),
+        })
     }
 
-    /// The first lines of its output.
-    pub(crate) fn lines(&mut self, n_lines: usize) -> anyhow::Result<Vec<String>> {
-        let output = self.child.stdout.take().context("the output is taken")?;
-        let lines: Result<Vec<_>, _> = BufReader::new(output).lines().take(n_lines).collect();
-        let lines = lines?;
-        if lines.len() < n_lines {
-            bail!("{} ended before it was ready", self.command);
+    /// The next line of its output.
+    pub(crate) fn line(&mut self) -> anyhow::Result<String> {
+        let output = self.output.as_mut().context("nobody listens to it")?;
+        let mut line = String::new();
+        if output.read_line(&mut line)? == 0 {
+            bail!("it ended before its time");
         }
-        Ok(lines)
+        Ok(line.trim().to_owned())
     }
 
     /// The nanoseconds that the process and its children have run, in all their threads.
@@ -114,7 +174,8 @@ impl Process {
         self.pids().into_iter().filter_map(resident).sum()
     }
 
-    fn pids(&self) -> Vec<u32> {
+    /// The process and all that descend from it.
+    pub(crate) fn pids(&self) -> Vec<u32> {
         let mut pids = vec![self.child.id()];
         let mut next = 0;
         while let Some(pid) = pids.get(next) {

@@ -1,5 +1,6 @@
 //! `docs/performance.md` and its plots, made from a results file.
 
+mod losses;
 mod plots;
 mod targets;
 
@@ -9,11 +10,13 @@ use anyhow::Context;
 
 use crate::{results::Results, table};
 
+pub use targets::{Judged, Verdict, judge};
+
 /// Written by hand, and included as it is.
 const NOTES: &str = "performance/notes.md";
 
 /// The works in the order of the page: their names, titles, and what a reader has to know.
-const SECTIONS: [(&str, &str, &str); 8] = [
+const SECTIONS: [(&str, &str, &str); 9] = [
     (
         "latency",
         "One call at a time",
@@ -33,6 +36,14 @@ const SECTIONS: [(&str, &str, &str); 8] = [
          the last listener has the one before, and the times are of that.",
     ),
     (
+        "syscalls",
+        "System calls",
+        "Of the broker's process, per call with its answer or per delivery. They were counted in \
+         rounds of their own, by what the last table names; strace slows brokers down so much that \
+         they batch more. A broker that looks for the next message instead of sleeping, as \
+         ours does with one call in flight, pays for each look.",
+    ),
+    (
         "library",
         "Library to library",
         "The same calls by the Rust clients that applications use: ipc-client, async-nats, zbus. \
@@ -47,7 +58,11 @@ const SECTIONS: [(&str, &str, &str); 8] = [
     (
         "isolation",
         "Beside a hog",
-        "A small call, alone and while somebody else sends messages of 16 MiB without a pause.",
+        "A small call, alone and at once after that beside somebody who sends 16 MiB after 16 MiB \
+         to somebody else. Sender and receiver of the large messages are a process of their own, \
+         which the scheduler lets run only while caller and provider have nothing to do: what is \
+         added to the call's time is the broker's doing, but for what the raw relay adds too. What \
+         the hog got through meanwhile stands beside it.",
     ),
     (
         "churn",
@@ -89,7 +104,7 @@ fn page(results: &Results, plots: &[plots::Plot], notes: &str) -> anyhow::Result
              round; the broker had one core and the load the other. A figure is the median of the \
              rounds, with the smallest and the largest round in brackets, and behind × its ratio \
              to ours over the same transport. Rates on a shared machine vary; the broker's CPU \
-             per message is the steadiest figure.\n";
+             per message, user and system time of all its threads, is the steadiest figure.\n";
     if results.is_quick {
         page += "\n**These figures are of a quick run: few rounds, short ones. They are rough.**\n";
     }
@@ -108,7 +123,7 @@ fn page(results: &Results, plots: &[plots::Plot], notes: &str) -> anyhow::Result
         }
     }
     page += "\n## What we lose\n\n";
-    page += &targets::losses(results)?;
+    page += &losses::list(results)?;
     if !notes.is_empty() {
         write!(page, "\n{}\n", notes.trim_end())?;
     }
@@ -131,7 +146,11 @@ fn circumstances(results: &Results) -> anyhow::Result<String> {
     );
     for (peer, version) in &results.versions {
         let command = results.commands.get(peer).map_or("–", String::as_str);
-        writeln!(text, "| {peer} | {version} | `{command}` |")?;
+        writeln!(
+            text,
+            "| {peer} | {version} | `{}` |",
+            without_places(command)
+        )?;
     }
     if !results.skipped.is_empty() {
         text += "\nNot measured:\n\n";
@@ -140,4 +159,33 @@ fn circumstances(results: &Results) -> anyhow::Result<String> {
         }
     }
     Ok(text)
+}
+
+/// A command without the directories of the machine that it ran on.
+fn without_places(command: &str) -> String {
+    let words = command.split(' ').map(|word| {
+        let Some((place, name)) = word.rsplit_once('/').filter(|_| !word.contains("://")) else {
+            return word.to_owned();
+        };
+        let kind = place.split_once(':').map_or("", |(kind, _)| kind);
+        let colon = if kind.is_empty() { "" } else { ":" };
+        format!("{kind}{colon}{name}")
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_told_without_places() {
+        let command =
+            "/opt/x/ipc-server --listen unix:/tmp/.a/7.sock --listen tcp://127.0.0.1:1 -c";
+
+        assert_eq!(
+            without_places(command),
+            "ipc-server --listen unix:7.sock --listen tcp://127.0.0.1:1 -c"
+        );
+    }
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
-use crate::statistics::Summary;
+use crate::{peers::Spec, statistics::Summary};
 
 /// Everything that a run found out.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
@@ -96,6 +96,33 @@ impl Results {
 }
 
 impl Case {
+    /// A case of this work and load that nobody has done yet.
+    pub(crate) fn new((work, load): (&str, &str)) -> Self {
+        Self {
+            work: work.to_owned(),
+            load: load.to_owned(),
+            series: Vec::new(),
+        }
+    }
+
+    /// Adds a round of this peer.
+    pub(crate) fn add(&mut self, spec: Spec, round: BTreeMap<String, f64>) {
+        self.add_as(spec.name(), spec.transport(), round);
+    }
+
+    /// Adds a round of a peer in a form that has a series of its own.
+    pub(crate) fn add_as(&mut self, name: &str, transport: &str, round: BTreeMap<String, f64>) {
+        if let Some(series) = self.series.iter_mut().find(|series| series.peer == name) {
+            series.rounds.push(round);
+            return;
+        }
+        self.series.push(Series {
+            peer: name.to_owned(),
+            transport: transport.to_owned(),
+            rounds: vec![round],
+        });
+    }
+
     /// What this peer made of it.
     #[must_use]
     pub fn of(&self, peer: &str) -> Option<&Series> {

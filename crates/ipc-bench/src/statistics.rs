@@ -52,6 +52,13 @@ pub fn ratio(ours: &[f64], theirs: &[f64]) -> Option<Summary> {
     Summary::of(&ratios)
 }
 
+/// By how much `ours` exceeds `theirs`, round by round, summed up.
+#[must_use]
+pub fn difference(ours: &[f64], theirs: &[f64]) -> Option<Summary> {
+    let differences = ours.iter().zip(theirs).map(|(ours, theirs)| ours - theirs);
+    Summary::of(&differences.collect::<Vec<_>>())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

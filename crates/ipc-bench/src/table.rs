@@ -43,12 +43,13 @@ pub fn title(measure: &str) -> &str {
         "p99_us" => "p99, µs",
         "memory_kib" => "memory, KiB",
         "cpu_percent" => "CPU, %",
-        "hog_per_s" => "the hog's events, 1/s",
+        "hog_mb_per_s" => "the hog's bytes, MB/s",
+        "syscalls" => "system calls",
         other => other,
     }
 }
 
-/// A number with three digits that count.
+/// A number with two or three digits that count.
 #[must_use]
 pub fn number(value: f64) -> String {
     match value.abs() {
@@ -56,7 +57,9 @@ pub fn number(value: f64) -> String {
         v if v >= 9_995.0 => format!("{:.0} k", value / 1e3),
         v if v >= 99.5 => format!("{value:.0}"),
         v if v >= 9.95 => format!("{value:.1}"),
-        _ => format!("{value:.2}"),
+        v if v >= 0.0995 || v == 0.0 => format!("{value:.2}"),
+        v if v >= 0.00995 => format!("{value:.3}"),
+        _ => format!("{value:.4}"),
     }
 }
 
@@ -138,7 +141,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_have_three_digits() {
+    fn numbers_have_two_or_three_digits_that_count() {
+        assert_eq!(number(0.0), "0.00");
+        assert_eq!(number(0.0071), "0.0071");
+        assert_eq!(number(0.0654), "0.065");
         assert_eq!(number(0.654), "0.65");
         assert_eq!(number(36.04), "36.0");
         assert_eq!(number(138.4), "138");

@@ -2,10 +2,12 @@
 
 mod bus;
 mod churn;
-mod fixed;
 mod growth;
+mod idle;
+mod isolation;
 mod library;
 mod rounds;
+mod syscalls;
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -14,7 +16,7 @@ use clap::ValueEnum;
 use crate::{
     load::Budget,
     peers::{Peer, Places, Spec, find},
-    results::{Machine, Results},
+    results::{Case, Machine, Results},
 };
 
 pub(crate) use rounds::Scenario;
@@ -28,6 +30,8 @@ pub(crate) enum Work {
     Calls,
     /// Events to 1, 10, 100 and 1,000 listeners
     Fanout,
+    /// System calls of the broker per message
+    Syscalls,
     /// Client libraries in place of the raw load
     Library,
     /// Memory and CPU of connections that do nothing
@@ -51,6 +55,8 @@ pub(crate) struct Effort {
     pub(crate) time: Duration,
     /// Messages after which a round is over, whatever the time.
     pub(crate) messages: u64,
+    /// The size of the hog's messages.
+    pub(crate) hog_bytes: usize,
 }
 
 impl Effort {
@@ -105,12 +111,20 @@ impl Run {
             Work::Latency => bus::latency(self),
             Work::Calls => bus::calls(self),
             Work::Fanout => bus::fanout(self),
+            Work::Syscalls => syscalls::run(self),
             Work::Library => library::run(self),
-            Work::Idle => fixed::idle(self),
-            Work::Isolation => fixed::isolation(self),
+            Work::Idle => idle::run(self),
+            Work::Isolation => isolation::run(self),
             Work::Churn => churn::run(self),
             Work::Growth => growth::run(self),
         }
+    }
+
+    /// Prints a case and puts it among the results.
+    pub(crate) fn keep(&mut self, case: Case) -> anyhow::Result<()> {
+        crate::table::print(&case)?;
+        self.results.cases.push(case);
+        Ok(())
     }
 
     /// Starts those of the peers that fit; one that does not start is named as skipped.

@@ -43,3 +43,14 @@ pub(crate) struct Tally {
     /// In nanoseconds: of calls, or, with a window of one event, until its last listener has it.
     pub(crate) latencies: Vec<u32>,
 }
+
+impl Tally {
+    /// Calls with their answers, or else events delivered.
+    pub(crate) fn n_messages(&self) -> u64 {
+        if 0 < self.n_called {
+            self.n_answered
+        } else {
+            self.n_delivered
+        }
+    }
+}

@@ -8,18 +8,21 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 
-use super::{Kind, Peer, Places, Spec};
+use super::{Kind, Peer, Places, Site, Spec};
 use crate::{
-    dialect::{Dialect, dbus::Dbus, line::Line, mqtt::Mqtt, nats::Nats, redis::Redis, relay},
-    link::Address,
-    process::Process,
+    link::{Address, Link},
+    process::{Launch, Process},
     role::Role,
+    setup::{IPC_BROKER, PIP},
 };
 
 /// Connections that a broker has to bear, and some to spare.
 const MAX_CONNECTIONS: usize = 16_000;
+
+/// Where ipc-broker listens, whatever it is told.
+const IPC_BROKER_SOCKET: &str = "/tmp/ipc_broker.sock";
 
 /// Where programs are that only administrators usually run.
 const SYSTEM_DIRECTORIES: [&str; 2] = ["/usr/sbin", "/usr/local/sbin"];
@@ -32,11 +35,18 @@ pub(crate) fn find(kind: Kind, places: &Places) -> anyhow::Result<(PathBuf, Stri
             None => return itself("the library in the benchmark's own build"),
         },
         Kind::Relay => return itself("of the benchmark"),
-        Kind::NatsCurrent => places.installed.join("bin/nats-server"),
+        Kind::NatsCurrent => places.installed.join(PIP).join("bin/nats-server"),
         Kind::NatsDebian => on_path("nats-server")?,
         Kind::Redis => on_path("redis-server")?,
         Kind::Mosquitto => on_path("mosquitto")?,
         Kind::DbusDaemon => on_path("dbus-daemon")?,
+        Kind::Busd => places.installed.join("bin/busd"),
+        Kind::IpcBroker => {
+            let program = places.installed.join("bin/ipc-broker");
+            ensure!(program.is_file(), "ipc-broker is not installed");
+            // It does not tell its version: it would start.
+            return Ok((program, format!("ipc-broker {IPC_BROKER}")));
+        }
         Kind::DbusBroker => {
             on_path("dbus-broker")?;
             on_path("dbus-broker-launch")?
@@ -76,37 +86,33 @@ pub(super) fn start(spec: Spec, places: &Places) -> anyhow::Result<Peer> {
     if spec.kind == Kind::Relay {
         return relay(spec, program, places);
     }
-    let address = if spec.is_unix {
+    let address = if spec.kind == Kind::IpcBroker {
+        let address = Address::Unix(IPC_BROKER_SOCKET.into());
+        ensure!(Link::connect(&address).is_err(), "another one is running");
+        address
+    } else if spec.is_unix {
         Address::Unix(scratch(places, "sock"))
     } else {
         Address::free_port()?
     };
-    let (arguments, dialect): (Vec<String>, Box<dyn Dialect>) = match spec.kind {
-        Kind::Ours | Kind::Relay => (ours(&address, places), Box::new(Line)),
-        Kind::NatsDebian | Kind::NatsCurrent => (nats(&address, places)?, Box::new(Nats)),
-        Kind::Redis => (redis(&address), Box::new(Redis)),
-        Kind::Mosquitto => (mosquitto(&address, places)?, Box::new(Mqtt)),
-        Kind::DbusDaemon => (dbus_daemon(&address, places)?, Box::new(Dbus)),
+    let arguments = match spec.kind {
+        Kind::Ours | Kind::Relay => ours(&address, places),
+        Kind::NatsDebian | Kind::NatsCurrent => nats(&address, places)?,
+        Kind::Redis => redis(&address),
+        Kind::Mosquitto => mosquitto(&address, places)?,
+        Kind::DbusDaemon => dbus_daemon(&address, places)?,
+        Kind::Busd => words(["--config", &dbus_config(&address, places)?]),
+        Kind::IpcBroker => Vec::new(),
         Kind::DbusBroker => return dbus_broker(spec, program, address, places),
     };
-    let process = Process::start(program, &arguments)?;
-    ready(spec, process, dialect, address)
+    let process = Process::start(Launch::broker(program, &arguments))?;
+    ready(spec, process, address)
 }
 
-fn ready(
-    spec: Spec,
-    process: Process,
-    dialect: Box<dyn Dialect>,
-    address: Address,
-) -> anyhow::Result<Peer> {
+fn ready(spec: Spec, process: Process, address: Address) -> anyhow::Result<Peer> {
     address.wait()?;
-    let addresses = vec![address; Role::ALL.len()];
-    Ok(Peer {
-        spec,
-        process,
-        dialect,
-        addresses,
-    })
+    let site = Site::new(spec, vec![address; Role::ALL.len()]);
+    Ok(Peer { process, site })
 }
 
 fn relay(spec: Spec, program: &str, places: &Places) -> anyhow::Result<Peer> {
@@ -122,14 +128,13 @@ fn relay(spec: Spec, program: &str, places: &Places) -> anyhow::Result<Peer> {
         .collect::<Result<_, _>>()?;
     let mut arguments = vec!["relay".to_owned()];
     arguments.extend(addresses.iter().map(ToString::to_string));
-    let mut process = Process::start(program, &arguments)?;
-    process.lines(1)?;
-    Ok(Peer {
-        spec,
-        process,
-        dialect: Box::new(relay::Framed),
-        addresses,
-    })
+    let mut process = Process::start(Launch {
+        is_heard: true,
+        ..Launch::broker(program, &arguments)
+    })?;
+    process.line()?;
+    let site = Site::new(spec, addresses);
+    Ok(Peer { process, site })
 }
 
 fn ours(address: &Address, places: &Places) -> Vec<String> {
@@ -196,9 +201,9 @@ fn dbus_broker(
     let path = path.to_str().context("the path is no text")?;
     let script = include_str!("dbus_broker.py");
     let arguments = words(["-c", script, path, program, &config]);
-    let mut process = Process::start("python3", &arguments)?;
+    let mut process = Process::start(Launch::broker("python3", &arguments))?;
     process.command = format!("{program} --scope user --config-file {config}");
-    ready(spec, process, Box::new(Dbus), address)
+    ready(spec, process, address)
 }
 
 fn dbus_config(address: &Address, places: &Places) -> anyhow::Result<String> {

@@ -16,7 +16,7 @@ pub(super) struct Plot {
 }
 
 /// Name, title, work, load, measure.
-const PLOTS: [(&str, &str, &str, &str, &str); 8] = [
+const PLOTS: [(&str, &str, &str, &str, &str); 10] = [
     (
         "rate",
         "Calls a second, 16×16 in flight, 64 B",
@@ -58,6 +58,20 @@ const PLOTS: [(&str, &str, &str, &str, &str); 8] = [
         "fanout",
         "to 100, 64 B",
         "cpu_us",
+    ),
+    (
+        "syscalls",
+        "System calls of the broker per call, 16×16 in flight, 64 B",
+        "syscalls",
+        "calls 16×16",
+        "syscalls",
+    ),
+    (
+        "isolation",
+        "A small call beside a sender of 16 MiB messages: p99, µs",
+        "isolation",
+        "beside a hog",
+        "p99_us",
     ),
     (
         "library",

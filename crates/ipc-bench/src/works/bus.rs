@@ -12,6 +12,10 @@ const MAX_BYTES_IN_FLIGHT: usize = 4 << 20;
 /// Bytes of events that may be on their way to one listener.
 const MAX_BYTES_EMITTED: usize = 256 << 10;
 
+/// Bytes of events that may be on their way to all listeners: a quarter of what ours queues for
+/// all connections together before it closes one.
+const MAX_BYTES_OWED: usize = 64 << 20;
+
 /// Events of any size that may be.
 const MAX_EMITTED: usize = 256;
 
@@ -58,7 +62,9 @@ pub(crate) fn fanout(run: &mut Run) -> anyhow::Result<()> {
     };
     for n_bytes in [64, 1024] {
         for &n_listeners in listeners {
-            let window = (MAX_BYTES_EMITTED / n_bytes).min(MAX_EMITTED) as u64;
+            let window = (MAX_BYTES_EMITTED / n_bytes)
+                .min(MAX_BYTES_OWED / n_bytes / n_listeners)
+                .min(MAX_EMITTED) as u64;
             let event = payload(Shape::Text, n_bytes);
             let scenario = Scenario::events(n_listeners, window, event);
             let load = format!("to {n_listeners}, {}", size(n_bytes));

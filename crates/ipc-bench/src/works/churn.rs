@@ -8,13 +8,12 @@ use std::{
 
 use anyhow::bail;
 
-use super::{Run, Sample, rounds::skip};
+use super::{Run, Sample, rounds::in_turn};
 use crate::{
     dialect::{Call, Frame},
     load::Load,
     payload::{Shape, payload},
     peers::{Peer, Spec},
-    results::{Case, Series},
     role::Role,
     statistics::percentile,
 };
@@ -27,40 +26,30 @@ const OBJECT: &str = "bench";
 pub(crate) fn run(run: &mut Run) -> anyhow::Result<()> {
     const LOAD: (&str, &str) = ("churn", "connect, hello, one call, close");
     crate::progress("churn");
-    // The relay has no hello, and a connection of its own to a provider for each caller.
-    let peers = run.start(|spec: Spec| spec.has_calls() && spec.has_names());
-    let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); peers.len()];
-    for _ in 0..run.effort.n_rounds {
-        for (peer, samples) in peers.iter().zip(&mut samples) {
-            match round(peer, N_CONNECTIONS.min(run.effort.messages)) {
-                Ok(sample) => samples.push(sample),
-                Err(error) => skip(run, LOAD, peer, &error),
-            }
-        }
-    }
-    let series = peers.iter().zip(samples).map(|(peer, rounds)| Series {
-        peer: peer.spec.name().to_owned(),
-        transport: peer.spec.transport().to_owned(),
-        rounds,
-    });
-    let case = Case {
-        work: LOAD.0.to_owned(),
-        load: LOAD.1.to_owned(),
-        series: series.filter(|series| !series.rounds.is_empty()).collect(),
-    };
-    crate::table::print(&case)?;
-    run.results.cases.push(case);
-    Ok(())
+    let peers = run.start(Spec::has_calls);
+    let n_connections = N_CONNECTIONS.min(run.effort.messages);
+    let case = in_turn(run, LOAD, &peers, |peer| round(peer, n_connections));
+    run.keep(case)
 }
 
 fn round(peer: &Peer, n_connections: u64) -> anyhow::Result<Sample> {
-    let mut provider = peer.connect(Role::Provider)?;
-    peer.dialect.provide(&mut provider, &[OBJECT.to_owned()])?;
+    // The relay pairs each caller with a provider of its own, which waits from the beginning.
+    let has_names = peer.site.spec.has_names();
+    let n_providers = if has_names { 1 } else { n_connections };
+    let mut providers = Vec::new();
+    for _ in 0..n_providers {
+        let mut provider = peer.site.connect(Role::Provider)?;
+        let objects = [OBJECT.to_owned()];
+        peer.site.dialect.provide(&mut provider, &objects)?;
+        providers.push(provider);
+    }
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
         let serving = scope.spawn(|| {
-            let mut load = Load::new(&*peer.dialect)?;
-            load.add(Role::Provider, provider)?;
+            let mut load = Load::new(&*peer.site.dialect)?;
+            for provider in providers {
+                load.add(Role::Provider, provider)?;
+            }
             load.serve(|| is_over.load(Ordering::Relaxed))
         });
         let sample = visits(peer, n_connections);
@@ -97,8 +86,8 @@ fn visits(peer: &Peer, n_connections: u64) -> anyhow::Result<Sample> {
 }
 
 fn visit(peer: &Peer, payload: &[u8]) -> anyhow::Result<()> {
-    let mut link = peer.connect(Role::Caller)?;
-    peer.dialect.prepare_caller(&mut link, 0)?;
+    let mut link = peer.site.connect(Role::Caller)?;
+    peer.site.dialect.prepare_caller(&mut link, 0)?;
     let call = Call {
         caller: 0,
         id: 1,
@@ -106,10 +95,10 @@ fn visit(peer: &Peer, payload: &[u8]) -> anyhow::Result<()> {
         payload,
     };
     let mut out = Vec::new();
-    peer.dialect.call(call, &mut out);
+    peer.site.dialect.call(call, &mut out);
     link.say(&out)?;
     loop {
-        if let (_, Frame::Reply(_)) = link.frame(&*peer.dialect)? {
+        if let (_, Frame::Reply(_)) = link.frame(&*peer.site.dialect)? {
             return Ok(());
         }
     }

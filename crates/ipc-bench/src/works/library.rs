@@ -1,6 +1,7 @@
 //! Library to library: what an application gets, the client's cost included. Provider and callers
 //! share the load's one thread, as everywhere.
 
+mod blocking;
 #[cfg(feature = "peers")]
 mod dbus;
 #[cfg(feature = "peers")]
@@ -18,13 +19,12 @@ use tokio::{runtime::Runtime, task::LocalSet};
 
 use super::{
     Run, Sample,
-    rounds::{skip, timed},
+    rounds::{in_turn, skip, timed},
 };
 use crate::{
     load::{Budget, Tally},
     payload::{Shape, payload},
     peers::{Kind, Peer, Spec},
-    results::{Case, Series},
 };
 
 /// The connections of a library to one broker.
@@ -47,33 +47,34 @@ pub(crate) fn run(run: &mut Run) -> anyhow::Result<()> {
     }
     let peers = run.start(|spec: Spec| match spec.kind {
         Kind::Ours => true,
-        Kind::DbusDaemon | Kind::DbusBroker => cfg!(feature = "peers"),
-        _ => cfg!(feature = "peers") && spec.is_nats(),
+        _ => cfg!(feature = "peers") && (spec.is_nats() || spec.is_dbus()),
     });
     for (n_callers, in_flight) in [(1, 1), (1, 64), (16, 16)] {
         let load = format!("{n_callers}×{in_flight}, 64 B text");
         crate::progress(&format!("library: {load}"));
-        let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); peers.len()];
-        for _ in 0..run.effort.n_rounds {
-            for (peer, samples) in peers.iter().zip(&mut samples) {
-                match round(peer, (n_callers, in_flight), run.effort.budget()) {
-                    Ok(sample) => samples.push(sample),
-                    Err(error) => skip(run, ("library", &load), peer, &error),
+        let budget = run.effort.budget();
+        let mut case = in_turn(run, ("library", &load), &peers, |peer| {
+            round(peer, (n_callers, in_flight), budget)
+        });
+        if (n_callers, in_flight) == (1, 1) {
+            let waiting: Vec<&Peer> = peers
+                .iter()
+                .filter(|peer| blocking::is_there(peer))
+                .collect();
+            for _ in 0..run.effort.n_rounds {
+                for peer in &waiting {
+                    match blocking::round(peer, budget) {
+                        Ok(sample) => case.add_as(
+                            &blocking::name(peer.site.spec),
+                            peer.site.spec.transport(),
+                            sample,
+                        ),
+                        Err(error) => skip(run, ("library, blocking", &load), peer, &error),
+                    }
                 }
             }
         }
-        let series = peers.iter().zip(samples).map(|(peer, rounds)| Series {
-            peer: peer.spec.name().to_owned(),
-            transport: peer.spec.transport().to_owned(),
-            rounds,
-        });
-        let case = Case {
-            work: "library".to_owned(),
-            load,
-            series: series.filter(|series| !series.rounds.is_empty()).collect(),
-        };
-        crate::table::print(&case)?;
-        run.results.cases.push(case);
+        run.keep(case)?;
     }
     Ok(())
 }
@@ -87,7 +88,7 @@ fn round(peer: &Peer, load: (usize, usize), budget: Budget) -> anyhow::Result<Sa
         n_callers: load.0,
         payload: payload(Shape::Text, 64),
     };
-    match peer.spec.kind {
+    match peer.site.spec.kind {
         Kind::Ours => {
             let library = runtime.block_on(ours::Ours::connect(peer, shared))?;
             drive(&runtime, peer, library, load, budget)
@@ -98,7 +99,7 @@ fn round(peer: &Peer, load: (usize, usize), budget: Budget) -> anyhow::Result<Sa
             drive(&runtime, peer, library, load, budget)
         }
         #[cfg(feature = "peers")]
-        Kind::DbusDaemon | Kind::DbusBroker => {
+        Kind::DbusDaemon | Kind::DbusBroker | Kind::Busd => {
             let library = runtime.block_on(dbus::Zbus::connect(peer, shared))?;
             drive(&runtime, peer, library, load, budget)
         }

@@ -4,8 +4,8 @@ use super::{Effort, Run, Sample};
 use crate::{
     dialect::Frame,
     load::{Calls, Emits, Load, Tally},
-    peers::{Kind, Peer, Spec},
-    results::{Case, Series},
+    peers::{Kind, Peer, Site, Spec},
+    results::Case,
     role::Role,
     statistics::percentile,
 };
@@ -22,6 +22,16 @@ pub(crate) struct Scenario {
     /// Names that one connection at most provides or listens to.
     pub(crate) names_each: usize,
     pub(crate) patterns: Vec<String>,
+    /// Names that nothing is sent to, and the number of connections that they are dealt to.
+    pub(crate) held: Option<(usize, Held)>,
+}
+
+/// Names that connections hold without taking part.
+#[derive(Clone, Debug)]
+pub(crate) enum Held {
+    Objects(Vec<String>),
+    Subscriptions(Vec<String>),
+    Patterns(Vec<String>),
 }
 
 impl Scenario {
@@ -58,34 +68,37 @@ impl Scenario {
     }
 
     /// Connects everything that plays a part.
-    pub(crate) fn set_up<'a>(&self, peer: &'a Peer) -> anyhow::Result<Load<'a>> {
-        let dialect = &*peer.dialect;
+    pub(crate) fn set_up<'a>(&self, site: &'a Site) -> anyhow::Result<Load<'a>> {
+        let dialect = &*site.dialect;
         let mut load = Load::new(dialect)?;
         if let Some(calls) = &self.calls {
             // The relay pairs each caller with a provider of its own.
-            let has_names = peer.spec.has_names();
+            let has_names = site.spec.has_names();
             let n_copies = if has_names { 1 } else { self.n_callers };
             for objects in calls.objects.chunks(self.names_each) {
                 for _ in 0..n_copies {
-                    let mut link = peer.connect(Role::Provider)?;
+                    let mut link = site.connect(Role::Provider)?;
                     dialect.provide(&mut link, objects)?;
                     load.add(Role::Provider, link)?;
                 }
             }
             for caller in 0..self.n_callers {
-                let mut link = peer.connect(Role::Caller)?;
+                let mut link = site.connect(Role::Caller)?;
                 dialect.prepare_caller(&mut link, caller)?;
                 load.add(Role::Caller, link)?;
             }
             load.set_calls(calls.clone());
         }
         if let Some(emits) = &self.emits {
-            let emits = self.connect_listeners(peer, &mut load, emits)?;
+            let emits = self.connect_listeners(site, &mut load, emits)?;
             load.set_emits(emits);
+        }
+        if let Some((n_connections, held)) = &self.held {
+            hold(site, &mut load, *n_connections, held)?;
         }
         for _ in 0..self.n_idle {
             // Whatever the broker says to it is read and passed over.
-            load.add(Role::Provider, peer.connect(Role::Listener)?)?;
+            load.add(Role::Provider, site.connect(Role::Listener)?)?;
         }
         Ok(load)
     }
@@ -93,11 +106,11 @@ impl Scenario {
     /// Connects publisher and listeners; a first event tells how many bytes one is.
     fn connect_listeners(
         &self,
-        peer: &Peer,
+        site: &Site,
         load: &mut Load<'_>,
         emits: &Emits,
     ) -> anyhow::Result<Emits> {
-        let dialect = &*peer.dialect;
+        let dialect = &*site.dialect;
         let mut listeners = Vec::new();
         for _ in 0..self.n_listeners {
             let (names, are_patterns) = if self.patterns.is_empty() {
@@ -106,12 +119,12 @@ impl Scenario {
                 (&self.patterns, true)
             };
             for names in names.chunks(self.names_each) {
-                let mut link = peer.connect(Role::Listener)?;
+                let mut link = site.connect(Role::Listener)?;
                 dialect.listen(&mut link, names, are_patterns)?;
                 listeners.push(link);
             }
         }
-        let mut publisher = peer.connect(Role::Publisher)?;
+        let mut publisher = site.connect(Role::Publisher)?;
         let mut event = Vec::new();
         dialect.event(&emits.names[0], &emits.payload, &mut event);
         publisher.say(&event)?;
@@ -126,7 +139,7 @@ impl Scenario {
                 }
             };
         }
-        if peer.spec.kind == Kind::Redis {
+        if site.spec.kind == Kind::Redis {
             publisher.line()?;
         }
         for listener in listeners {
@@ -135,6 +148,23 @@ impl Scenario {
         load.add(Role::Publisher, publisher)?;
         Ok(emits)
     }
+}
+
+fn hold(site: &Site, load: &mut Load<'_>, n_connections: usize, held: &Held) -> anyhow::Result<()> {
+    let (Held::Objects(names) | Held::Subscriptions(names) | Held::Patterns(names)) = held;
+    let n_each = names.len().div_ceil(n_connections).max(1);
+    let mut chunks = names.chunks(n_each);
+    for _ in 0..n_connections {
+        let mut link = site.connect(Role::Provider)?;
+        let names = chunks.next().unwrap_or_default();
+        match held {
+            Held::Objects(_) => site.dialect.provide(&mut link, names)?,
+            Held::Subscriptions(_) => site.dialect.listen(&mut link, names, false)?,
+            Held::Patterns(_) => site.dialect.listen(&mut link, names, true)?,
+        }
+        load.add(Role::Provider, link)?;
+    }
+    Ok(())
 }
 
 /// Lets each peer run the load in turn, round after round.
@@ -148,15 +178,7 @@ pub(crate) fn measure(
     let effort = run.effort;
     let mut running = Vec::new();
     for peer in peers {
-        let warm = scenario.set_up(peer).and_then(|mut load| {
-            let warming = Effort {
-                time: effort.time / 5,
-                ..effort
-            };
-            load.run(warming.budget())?;
-            Ok(load)
-        });
-        match warm {
+        match warm_up(peer, scenario, effort) {
             Ok(load) => running.push((*peer, load, Vec::new())),
             Err(error) => skip(run, (work, load), peer, &error),
         }
@@ -177,23 +199,61 @@ pub(crate) fn measure(
         }
         running = still_running;
     }
-    running.sort_by_key(|(peer, ..)| Spec::ALL.iter().position(|spec| *spec == peer.spec));
-    let series = running.into_iter().map(|(peer, _, rounds)| Series {
-        peer: peer.spec.name().to_owned(),
-        transport: peer.spec.transport().to_owned(),
-        rounds,
-    });
-    let case = Case {
-        work: work.to_owned(),
-        load: load.to_owned(),
-        series: series.collect(),
-    };
-    crate::table::print(&case)?;
-    run.results.cases.push(case);
-    Ok(())
+    running.sort_by_key(|(peer, ..)| Spec::ALL.iter().position(|spec| *spec == peer.site.spec));
+    let mut case = Case::new((work, load));
+    for (peer, _, rounds) in running {
+        for sample in rounds {
+            case.add(peer.site.spec, sample);
+        }
+    }
+    run.keep(case)
 }
 
-fn one_round(peer: &Peer, load: &mut Load<'_>, effort: Effort) -> anyhow::Result<Sample> {
+/// Lets the peers do something in turn, round after round; one that fails does no more of it.
+pub(crate) fn in_turn(
+    run: &mut Run,
+    load: (&str, &str),
+    peers: &[Peer],
+    mut round: impl FnMut(&Peer) -> anyhow::Result<Sample>,
+) -> Case {
+    let mut case = Case::new(load);
+    let mut running: Vec<&Peer> = peers.iter().collect();
+    for _ in 0..run.effort.n_rounds {
+        running.retain(|peer| match round(peer) {
+            Ok(sample) => {
+                case.add(peer.site.spec, sample);
+                true
+            }
+            Err(error) => {
+                skip(run, load, peer, &error);
+                false
+            }
+        });
+    }
+    case
+}
+
+/// Connects the load to a peer and runs it for a short time.
+pub(crate) fn warm_up<'a>(
+    peer: &'a Peer,
+    scenario: &Scenario,
+    effort: Effort,
+) -> anyhow::Result<Load<'a>> {
+    let mut load = scenario.set_up(&peer.site)?;
+    let warming = Effort {
+        time: effort.time / 5,
+        ..effort
+    };
+    load.run(warming.budget())?;
+    Ok(load)
+}
+
+/// One round of one peer.
+pub(crate) fn one_round(
+    peer: &Peer,
+    load: &mut Load<'_>,
+    effort: Effort,
+) -> anyhow::Result<Sample> {
     let before = peer.process.cpu_ns()?;
     let tally = load.run(effort.budget())?;
     Ok(timed(tally, peer.process.cpu_ns()? - before))
@@ -201,7 +261,7 @@ fn one_round(peer: &Peer, load: &mut Load<'_>, effort: Effort) -> anyhow::Result
 
 /// Notes that a peer does not do this work.
 pub(crate) fn skip(run: &mut Run, (work, load): (&str, &str), peer: &Peer, error: &anyhow::Error) {
-    let line = format!("{} in {work}, {load}: {error:#}", peer.spec.name());
+    let line = format!("{} in {work}, {load}: {error:#}", peer.site.spec.name());
     if !run.results.skipped.contains(&line) {
         crate::progress(&format!("skipped: {line}"));
         run.results.skipped.push(line);
@@ -211,11 +271,7 @@ pub(crate) fn skip(run: &mut Run, (work, load): (&str, &str), peer: &Peer, error
 /// What a run comes to. A message is a call with its answer, or an event delivered once.
 pub(crate) fn timed(mut tally: Tally, cpu_ns: u64) -> Sample {
     let is_calls = 0 < tally.n_called;
-    let n_messages = if is_calls {
-        tally.n_answered
-    } else {
-        tally.n_delivered
-    };
+    let n_messages = tally.n_messages();
     let mut sample = Sample::new();
     let mut note = |name: &str, value: f64| sample.insert(name.to_owned(), value);
     note("messages", n_messages as f64);
@@ -226,10 +282,6 @@ pub(crate) fn timed(mut tally: Tally, cpu_ns: u64) -> Sample {
     note("cpu_us", cpu_ns as f64 / 1e3 / n_messages.max(1) as f64);
     if is_calls {
         note("sent", tally.n_called as f64);
-        if 0 < tally.n_emitted {
-            let hogged = tally.n_emitted as f64;
-            note("hog_per_s", hogged / tally.elapsed.as_secs_f64());
-        }
     } else {
         note("sent", tally.n_emitted as f64);
     }

@@ -2,7 +2,10 @@
 
 use std::{fs, path::Path};
 
-use ipc_bench::{report, results::Results};
+use ipc_bench::{
+    report::{self, Verdict},
+    results::{Case, Results, Series},
+};
 
 fn small() -> Results {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/small.json");
@@ -78,4 +81,106 @@ fn a_results_file_is_read_as_it_was_written() {
     small().save(&path).unwrap();
 
     assert_eq!(Results::load(&path).unwrap(), small());
+}
+
+/// Adds rounds of one measure of ours over TCP.
+fn add(results: &mut Results, (work, load): (&str, &str), measure: &str, values: &[f64]) {
+    results.cases.push(Case {
+        work: work.to_owned(),
+        load: load.to_owned(),
+        series: vec![Series {
+            peer: "ours, TCP".to_owned(),
+            transport: "TCP".to_owned(),
+            rounds: values
+                .iter()
+                .map(|value| [(measure.to_owned(), *value)].into())
+                .collect(),
+        }],
+    });
+}
+
+fn verdict(results: &Results, load: &str) -> (Option<f64>, Verdict) {
+    let judged = report::judge(results).unwrap();
+    let mut rows = judged.iter();
+    let row = rows.find(|row| row.load == load && row.ours == "ours, TCP");
+    row.map(|row| (row.reached, row.verdict)).unwrap()
+}
+
+#[test]
+fn isolation_is_judged_by_what_the_hog_adds_in_each_round() {
+    let mut results = Results::default();
+    add(
+        &mut results,
+        ("isolation", "alone"),
+        "p99_us",
+        &[100.0, 5000.0, 100.0],
+    );
+    add(
+        &mut results,
+        ("isolation", "beside a hog"),
+        "p99_us",
+        &[900.0, 6000.0, 4000.0],
+    );
+
+    assert_eq!(
+        verdict(&results, "beside a hog"),
+        (Some(1000.0), Verdict::Met)
+    );
+}
+
+#[test]
+fn isolation_beside_an_idle_hog_counts_as_not_measured() {
+    let mut results = Results::default();
+    add(&mut results, ("isolation", "alone"), "p99_us", &[100.0]);
+    add(
+        &mut results,
+        ("isolation", "beside a hog"),
+        "p99_us",
+        &[100.0],
+    );
+    let series = &mut results.cases[1].series[0];
+    series.rounds[0].insert("hog_mb_per_s".to_owned(), 0.5);
+
+    assert_eq!(
+        verdict(&results, "beside a hog"),
+        (None, Verdict::NotMeasured)
+    );
+}
+
+#[test]
+fn growth_is_judged_by_the_largest_size_against_the_smallest() {
+    let mut results = Results::default();
+    add(
+        &mut results,
+        ("growth", "1 patterns"),
+        "cpu_us",
+        &[0.2, 0.2, 0.2],
+    );
+    add(
+        &mut results,
+        ("growth", "10000 patterns"),
+        "cpu_us",
+        &[0.4, 0.2, 0.4],
+    );
+
+    assert_eq!(
+        verdict(&results, "10000 patterns"),
+        (Some(2.0), Verdict::Missed)
+    );
+}
+
+#[test]
+fn idle_is_judged_by_the_figure_itself() {
+    let mut results = Results::default();
+    add(
+        &mut results,
+        ("idle", "10000 connections"),
+        "memory_kib",
+        &[0.9],
+    );
+
+    assert_eq!(
+        verdict(&results, "10000 connections"),
+        (Some(0.9), Verdict::Met)
+    );
 }

@@ -63,6 +63,36 @@ fn every_event_reaches_every_listener() {
 }
 
 #[test]
+fn calls_are_answered_beside_a_hog_that_gets_through() {
+    let directory = tempfile::tempdir().unwrap();
+
+    let results = run(directory.path(), &["isolation", "--hog-bytes", "65536"]);
+
+    let beside = results.case("isolation", "beside a hog").unwrap();
+    assert_eq!(beside.series.len(), 4, "{:?}", results.skipped);
+    for series in &beside.series {
+        let round = &series.rounds[0];
+        assert_eq!(round["sent"], round["messages"], "{}", series.peer);
+        assert!(0.0 < round["hog_mb_per_s"], "{}", series.peer);
+    }
+}
+
+#[test]
+fn system_calls_are_counted_or_named_as_skipped() {
+    let directory = tempfile::tempdir().unwrap();
+
+    let results = run(directory.path(), &["syscalls"]);
+
+    let Some(case) = results.case("syscalls", "calls 16×16") else {
+        assert!(results.skipped.iter().any(|line| line.contains("strace")));
+        return;
+    };
+    for series in &case.series {
+        assert!(0.0 < series.rounds[0]["syscalls"], "{}", series.peer);
+    }
+}
+
+#[test]
 fn visits_and_libraries_are_measured() {
     let directory = tempfile::tempdir().unwrap();
 

@@ -3,8 +3,11 @@
 use anyhow::Context;
 use zbus::{Connection, connection};
 
-use super::{Library, Shared};
-use crate::peers::Peer;
+use super::{Library, Shared, blocking::Blocking};
+use crate::{
+    payload::{Shape, payload},
+    peers::Peer,
+};
 
 const PATH: &str = "/bench";
 const NAME: &str = "bench.Library";
@@ -53,7 +56,42 @@ impl Library for Zbus {
     }
 }
 
+/// zbus with calls that wait.
+pub(super) struct Waiting {
+    caller: zbus::blocking::Connection,
+    payload: String,
+    _provider: zbus::blocking::Connection,
+}
+
+impl Waiting {
+    pub(super) fn connect(peer: &Peer) -> anyhow::Result<Self> {
+        let address = address(peer);
+        let builder = || zbus::blocking::connection::Builder::address(address.as_str());
+        let provider = builder()?.name(NAME)?.serve_at(PATH, Echo)?.build()?;
+        Ok(Self {
+            caller: builder()?.build()?,
+            payload: String::from_utf8(payload(Shape::Text, 64))?,
+            _provider: provider,
+        })
+    }
+}
+
+impl Blocking for Waiting {
+    fn call(&mut self) -> anyhow::Result<()> {
+        let body = &self.payload;
+        let call = self
+            .caller
+            .call_method(Some(NAME), PATH, Some(NAME), "M", body);
+        call.context("a method call failed")?;
+        Ok(())
+    }
+}
+
 fn builder(peer: &Peer) -> anyhow::Result<connection::Builder<'static>> {
-    let address = peer.addresses[0].to_string().replace("unix:", "unix:path=");
-    Ok(connection::Builder::address(address.as_str())?)
+    Ok(connection::Builder::address(address(peer).as_str())?)
+}
+
+fn address(peer: &Peer) -> String {
+    let address = peer.site.addresses[0].to_string();
+    address.replace("unix:", "unix:path=")
 }

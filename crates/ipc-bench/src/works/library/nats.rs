@@ -16,7 +16,7 @@ pub(super) struct AsyncNats {
 
 impl AsyncNats {
     pub(super) async fn connect(peer: &Peer, shared: Shared) -> anyhow::Result<Self> {
-        let address = peer.addresses[0].to_string().replace("tcp:", "nats:");
+        let address = peer.site.addresses[0].to_string().replace("tcp:", "nats:");
         let client = async_nats::connect(&address).await?;
         let mut requests = client.subscribe(shared.object).await?;
         client.flush().await?;

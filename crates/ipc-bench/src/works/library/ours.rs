@@ -45,6 +45,6 @@ impl Library for Ours {
 }
 
 async fn connect(peer: &Peer) -> anyhow::Result<Client> {
-    let address = peer.addresses[0].to_string().parse()?;
+    let address = peer.site.addresses[0].to_string().parse()?;
     Ok(Client::builder().address(address).connect().await?)
 }

@@ -17,7 +17,7 @@ use std::{
 
 use ipc_core::{Broker, CloseReason, Input, Output, SessionId};
 use ipc_wire::{DecodeLimits, Decoder, Fault};
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Interest, Poll, Registry, Token};
 
 use crate::{
     SERVER_NAME,
@@ -186,9 +186,14 @@ impl Hub {
             };
             connection.is_read_closed |= event.is_read_closed();
             connection.is_write_closed |= event.is_write_closed() || event.is_error();
-            // Every event tells that the socket is writable; it only matters after it was not.
             if event.is_writable() && !connection.is_writable {
                 connection.is_writable = true;
+                watch(
+                    self.poll.registry(),
+                    connection,
+                    event.token(),
+                    Interest::READABLE,
+                );
                 if !connection.is_dirty {
                     connection.is_dirty = true;
                     self.dirty.push(connection.id);
@@ -413,8 +418,12 @@ impl Hub {
         };
         let slot = session.slot();
         let token = Token(self.first_connection + slot);
-        let interest = Interest::READABLE | Interest::WRITABLE;
-        if let Err(error) = self.poll.registry().register(&mut stream, token, interest) {
+        // Whether it is writable only matters after it was not.
+        let registered = self
+            .poll
+            .registry()
+            .register(&mut stream, token, Interest::READABLE);
+        if let Err(error) = registered {
             tracing::warn!(%error, "a connection cannot be watched");
             self.broker
                 .handle(Input::Closed(session, CloseReason::Failed), Instant::now());
@@ -467,6 +476,9 @@ impl Hub {
             let written = match connection.write(outbox, now) {
                 Ok(Written::Some(n_written)) => n_written,
                 Ok(Written::Blocked) => {
+                    let token = Token(self.first_connection + session.slot());
+                    let interest = Interest::READABLE | Interest::WRITABLE;
+                    watch(self.poll.registry(), connection, token, interest);
                     self.broker.handle(Input::Written(session, 0), now);
                     return false;
                 }
@@ -532,6 +544,14 @@ impl Hub {
             connection.is_ready = true;
             self.ready.push_back(session);
         }
+    }
+}
+
+/// Changes what is to be told of a connection.
+fn watch(registry: &Registry, connection: &mut Connection, token: Token, interest: Interest) {
+    if let Err(error) = registry.reregister(&mut connection.stream, token, interest) {
+        // Only a system without memory refuses; the connection is closed when it makes no progress.
+        tracing::warn!(client = connection.id.client(), %error, "a connection cannot be watched");
     }
 }
 

@@ -3,21 +3,23 @@
 //! Nothing here waits, wakes or calls an application. What has to happen outside of the lock is
 //! noted in [`Effects`], which [`Shared`](crate::shared::Shared) carries out after unlocking.
 
-use std::{collections::VecDeque, sync::Arc, task::Waker, time::Duration};
+use std::{sync::Arc, task::Waker, time::Duration};
 
-use ipc_wire::{Dialect, Id, Message};
+use ipc_wire::{Dialect, Id, Message, Outcome as ReplyOutcome, Reply, Text};
 use tokio::{
     sync::{futures::OwnedNotified, watch},
     time::Instant,
 };
 
 use crate::{
-    RegistrationState, RequestError,
+    ObjectError, RegistrationState, RequestError,
     feed::Feed,
-    incoming::{Incoming, Job, Objects},
+    incoming::{self, CallId, Incoming},
+    objects::Objects,
     outbox::{Outbox, TooLarge},
-    outgoing::{Outgoing, ServerMethod},
+    outgoing::{Outgoing, ServerMethod, literal},
     pending::{Ended, Pending},
+    serving::{Outcome, Turn},
     subscriptions::{Subscriptions, Topic},
 };
 
@@ -57,10 +59,17 @@ pub(crate) struct Effects {
     pub(crate) unblock: bool,
     /// The earliest deadline came nearer.
     pub(crate) deadline: bool,
+    /// There are calls to be answered, or there will be none any more.
+    pub(crate) serve: bool,
     pub(crate) wakers: Vec<Waker>,
-    /// Calls that never started. They hold what belongs to the application, whose end may come
-    /// back here.
-    pub(crate) dropped: VecDeque<Job>,
+    pub(crate) ended: incoming::Ended,
+}
+
+impl Effects {
+    pub(crate) const fn is_empty(&self) -> bool {
+        let is_signal = self.write | self.unblock | self.deadline | self.serve;
+        !is_signal && self.wakers.is_empty() && self.ended.is_empty()
+    }
 }
 
 /// When a request was made and until when it may take.
@@ -88,6 +97,8 @@ pub(crate) struct Core {
     pub(crate) epoch: u64,
     pub(crate) outbox: Outbox,
     pub(crate) is_writer_idle: bool,
+    /// The serving task waits to be told that there is something for it.
+    is_serving_idle: bool,
     pub(crate) pending: Pending,
     pub(crate) subscriptions: Subscriptions,
     pub(crate) objects: Objects,
@@ -105,6 +116,7 @@ impl Core {
             epoch: 0,
             outbox: Outbox::new(),
             is_writer_idle: false,
+            is_serving_idle: false,
             pending: Pending::default(),
             subscriptions: Subscriptions::default(),
             objects: Objects::default(),
@@ -121,7 +133,8 @@ impl Core {
         self.link = Link::Up;
         let message_bytes = greeting.message_bytes.unwrap_or(usize::MAX);
         self.outbox.reset(greeting.dialect, message_bytes);
-        self.effects.dropped = self.incoming.reset(greeting.dialect);
+        self.incoming
+            .reset(greeting.dialect, &mut self.effects.ended);
         self.greeting = greeting;
         self.is_writer_idle = false;
         self.effects.unblock = true;
@@ -145,7 +158,8 @@ impl Core {
         let was_written = |id, batch| outbox.was_taken(id, batch);
         pending.end_all(was_written, &mut effects.wakers);
         self.outbox.reset(self.greeting.dialect, usize::MAX);
-        self.effects.dropped = self.incoming.reset(self.greeting.dialect);
+        self.incoming
+            .reset(self.greeting.dialect, &mut self.effects.ended);
         self.objects.set_states(&RegistrationState::Disconnected);
         self.effects.unblock = true;
     }
@@ -156,6 +170,7 @@ impl Core {
         self.link = Link::Closed;
         self.objects.set_states(&RegistrationState::Ended);
         self.subscriptions.end(&mut self.effects.wakers);
+        self.effects.serve = true;
     }
 
     /// Queues a request and notes who waits for its answer.
@@ -279,6 +294,98 @@ impl Core {
         let message = outgoing.message(Some(Id::Number(id)), None);
         // Such a message is a few hundred bytes; a server that takes less is told nothing.
         drop(self.push(&message, None));
+    }
+
+    /// Lets a call that came wait to be served.
+    ///
+    /// # Errors
+    ///
+    /// The error that it is to be answered with instead.
+    pub(crate) fn admit(
+        &mut self,
+        call: &ipc_wire::Call<'_>,
+        now: &mut Option<Instant>,
+    ) -> Result<(), (CallId, ObjectError)> {
+        self.incoming.admit(call, &mut self.objects, now)?;
+        self.wake_serving();
+        Ok(())
+    }
+
+    /// Ends a call that its caller gave up.
+    pub(crate) fn cancel(&mut self, id: CallId) {
+        self.incoming.cancel(id, &mut self.effects.ended);
+        self.wake_serving();
+    }
+
+    /// Answers a call that ran in a task of its own.
+    pub(crate) fn finish(&mut self, id: CallId, outcome: &Outcome) {
+        self.reply(&id, outcome);
+        self.incoming.finish(id);
+        self.wake_serving();
+    }
+
+    /// Queues the answers of the serving task's last turn, as many as there is room for; whether
+    /// for all.
+    pub(crate) fn end_turn(&mut self, turn: &mut Turn) -> bool {
+        if !self.incoming.is_current(turn.epoch) {
+            turn.outcomes.clear();
+        }
+        while !turn.outcomes.is_empty() && !self.outbox.is_full() {
+            if let Some((id, outcome)) = turn.outcomes.pop_front()
+                && !self.incoming.is_given_up(&id)
+            {
+                self.reply(&id, &outcome);
+            }
+        }
+        let is_done = turn.outcomes.is_empty();
+        if is_done {
+            self.incoming.note_started(turn, &mut self.effects.ended);
+        }
+        is_done
+    }
+
+    /// Gives the serving task its next calls; whether there are any. If not, it is to wait.
+    pub(crate) fn begin_turn(&mut self, turn: &mut Turn) -> bool {
+        self.incoming.take(turn);
+        self.is_serving_idle = turn.jobs.is_empty();
+        !self.is_serving_idle
+    }
+
+    /// Queues the answer to a call.
+    pub(crate) fn reply(&mut self, id: &CallId, outcome: &Outcome) {
+        let Err(too_large) = self.push_reply(id, outcome) else {
+            return;
+        };
+        let text = format!("the response has {} bytes, too many", too_large.bytes);
+        // An error of a few words; a server that takes less than that cannot be answered.
+        drop(self.push_reply(id, &Err(ObjectError::text(text))));
+    }
+
+    fn push_reply(&mut self, id: &CallId, outcome: &Outcome) -> Result<(), TooLarge> {
+        let code;
+        let outcome = match outcome {
+            Ok(response) => ReplyOutcome::Response(response.payload()),
+            Err(error) => {
+                code = error.code.map(|code| literal(code.as_str()));
+                ReplyOutcome::Error {
+                    error: error.json.payload(),
+                    code: code.as_deref().map(Text::from_literal),
+                }
+            }
+        };
+        let reply = Reply {
+            outcome,
+            more: false,
+            id: id.for_reply(),
+        };
+        self.push(&Message::Reply(reply), None)
+    }
+
+    fn wake_serving(&mut self) {
+        if self.is_serving_idle && self.incoming.is_ready() {
+            self.is_serving_idle = false;
+            self.effects.serve = true;
+        }
     }
 
     fn wake_writer(&mut self) {

@@ -167,7 +167,9 @@ async fn write_all(
             shared.write.notified().await;
             // The tasks that are ready to run may have something to say as well: with one turn
             // of patience it goes out in the same write, a third of the writes with 16 callers.
-            tokio::task::yield_now().await;
+            if shared.with_core(|core| core.outbox.is_patient()) {
+                tokio::task::yield_now().await;
+            }
             continue;
         }
         writer.write_all(&buffer).await?;

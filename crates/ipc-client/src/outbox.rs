@@ -29,6 +29,10 @@ pub(crate) struct Outbox {
     lines: Vec<u8>,
     /// How often the writer took `lines`: what was put in an earlier batch may be written.
     batch: u64,
+    /// How many messages are in this batch, and how many were in the last.
+    n_messages: usize,
+    n_last: usize,
+    is_urgent: bool,
     seed: Seed,
 }
 
@@ -50,6 +54,9 @@ impl Outbox {
             message_bytes: usize::MAX,
             lines: Vec::new(),
             batch: 0,
+            n_messages: 0,
+            n_last: 0,
+            is_urgent: false,
             seed: Seed::default(),
         }
     }
@@ -60,7 +67,19 @@ impl Outbox {
         self.message_bytes = message_bytes;
         self.lines.clear();
         self.batch += 1;
+        (self.n_messages, self.n_last) = (0, 0);
+        self.is_urgent = false;
         self.seed = Seed::default();
+    }
+
+    /// Lets the writer write what is there without waiting for company.
+    pub(crate) const fn hurry(&mut self) {
+        self.is_urgent = true;
+    }
+
+    /// Whether messages tend to come together, so that the writer does well to wait for more.
+    pub(crate) const fn is_patient(&self) -> bool {
+        !self.is_urgent && 2 < self.n_messages + self.n_last
     }
 
     pub(crate) fn is_full(&self) -> bool {
@@ -87,6 +106,7 @@ impl Outbox {
                     self.lines.truncate(start);
                     return Err(TooLarge { bytes });
                 }
+                self.n_messages += 1;
             }
             Dialect::Seed => {
                 let mut encoded = Vec::new();
@@ -111,6 +131,8 @@ impl Outbox {
                 }
                 std::mem::swap(&mut self.lines, buffer);
                 self.batch += 1;
+                self.n_last = std::mem::take(&mut self.n_messages);
+                self.is_urgent = false;
             }
             Dialect::Seed => {
                 let Some(message) = self.seed.take() else {

@@ -66,10 +66,10 @@ impl Register {
 
     async fn register(self) -> Result<Registration, RequestError> {
         let object: Arc<str> = self.object?.as_str().into();
-        let message = RegisterMessage::new(&object, self.mode, self.interface);
+        let message = Arc::new(RegisterMessage::new(&object, self.mode, self.interface));
         let shared = Arc::clone(self.client.shared());
         let (serial, states) =
-            shared.add_object(Arc::clone(&object), self.service, message.clone())?;
+            shared.add_object(Arc::clone(&object), self.service, Arc::clone(&message))?;
         // From here on the registration's end takes the object out again.
         let registration = Registration {
             client: self.client.clone(),

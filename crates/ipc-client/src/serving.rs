@@ -48,6 +48,8 @@ pub(crate) struct Turn {
     pub(crate) jobs: Vec<Job>,
     pub(crate) outcomes: VecDeque<(CallId, Outcome)>,
     pub(crate) started: Vec<(CallId, AbortHandle)>,
+    /// The calls of the last turn took long on average.
+    is_long: bool,
 }
 
 /// What the serving task does next.
@@ -109,13 +111,15 @@ pub(crate) async fn give_way() {
 impl Turn {
     /// Begins each call that was taken.
     fn run(&mut self, shared: &Arc<Shared>, tasks: &mut JoinSet<()>, cx: &mut Context<'_>) {
-        let mut before = Instant::now();
+        let n_jobs = self.jobs.len();
+        let begun = Instant::now();
         for Job {
             id,
             request,
             service,
         } in self.jobs.drain(..)
         {
+            let looked = self.is_long.then(Instant::now);
             match Arc::clone(&service).begin(request, cx) {
                 Begun::Done(outcome) => self.outcomes.push_back((id, outcome)),
                 Begun::Runs(running) => {
@@ -123,10 +127,13 @@ impl Turn {
                     self.started.push((id, tasks.spawn(answering)));
                 }
             }
-            let after = Instant::now();
-            service.note_pace(after - before);
-            before = after;
+            if looked.is_some_and(|begun| LONG < begun.elapsed()) {
+                service.note_long();
+            }
         }
+        // Who it was shows in the next turn; on the whole, a look at the clock is saved with
+        // every call.
+        self.is_long = u32::try_from(n_jobs).is_ok_and(|n_jobs| LONG * n_jobs < begun.elapsed());
     }
 }
 
@@ -141,8 +148,8 @@ pub(crate) trait Serve: Send + Sync {
     /// Begins a call.
     fn begin(self: Arc<Self>, request: Request, cx: &mut Context<'_>) -> Begun;
 
-    /// Remembers whether a handler computed for long before it waited or answered.
-    fn note_pace(&self, took: Duration);
+    /// Remembers that a handler computed for long before it waited or answered.
+    fn note_long(&self);
 }
 
 /// What became of a call that was begun.
@@ -210,11 +217,9 @@ where
         }
     }
 
-    fn note_pace(&self, took: Duration) {
-        // Where it is slow already, a handler in a task of its own tells when that is over.
-        if LONG < took {
-            self.is_slow.store(true, Ordering::Relaxed);
-        }
+    fn note_long(&self) {
+        // A handler in a task of its own tells when that is over.
+        self.is_slow.store(true, Ordering::Relaxed);
     }
 }
 

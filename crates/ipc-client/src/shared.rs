@@ -143,7 +143,7 @@ impl Shared {
         &self,
         object: Arc<str>,
         service: Arc<dyn Serve>,
-        message: RegisterMessage,
+        message: Arc<RegisterMessage>,
     ) -> Result<(u64, watch::Receiver<RegistrationState>), RequestError> {
         self.with_core(|core| {
             if core.objects.contains(&object) {
@@ -159,7 +159,7 @@ impl Shared {
                 serial,
                 is_confirmed: false,
                 service,
-                message: Arc::new(message),
+                message,
                 states,
                 methods: Vec::new(),
             };

@@ -335,8 +335,6 @@ impl Core {
                 && !self.incoming.is_given_up(&id)
             {
                 self.reply(&id, &outcome);
-                // The server works on these while the next are made.
-                self.outbox.hurry();
             }
         }
         let is_done = turn.outcomes.is_empty();

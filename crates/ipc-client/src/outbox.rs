@@ -32,7 +32,6 @@ pub(crate) struct Outbox {
     /// How many messages are in this batch, and how many were in the last.
     n_messages: usize,
     n_last: usize,
-    is_urgent: bool,
     seed: Seed,
 }
 
@@ -56,7 +55,6 @@ impl Outbox {
             batch: 0,
             n_messages: 0,
             n_last: 0,
-            is_urgent: false,
             seed: Seed::default(),
         }
     }
@@ -68,18 +66,12 @@ impl Outbox {
         self.lines.clear();
         self.batch += 1;
         (self.n_messages, self.n_last) = (0, 0);
-        self.is_urgent = false;
         self.seed = Seed::default();
-    }
-
-    /// Lets the writer write what is there without waiting for company.
-    pub(crate) const fn hurry(&mut self) {
-        self.is_urgent = true;
     }
 
     /// Whether messages tend to come together, so that the writer does well to wait for more.
     pub(crate) const fn is_patient(&self) -> bool {
-        !self.is_urgent && 2 < self.n_messages + self.n_last
+        2 < self.n_messages + self.n_last
     }
 
     pub(crate) fn is_full(&self) -> bool {
@@ -132,7 +124,6 @@ impl Outbox {
                 std::mem::swap(&mut self.lines, buffer);
                 self.batch += 1;
                 self.n_last = std::mem::take(&mut self.n_messages);
-                self.is_urgent = false;
             }
             Dialect::Seed => {
                 let Some(message) = self.seed.take() else {

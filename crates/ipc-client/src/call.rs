@@ -320,6 +320,7 @@ fn widen(error: RequestError) -> CallError {
         RequestError::Timeout => CallError::Timeout,
         RequestError::Disconnected => CallError::Disconnected,
         RequestError::Decode(error) => CallError::Decode(error),
+        RequestError::InsideRuntime(error) => CallError::InsideRuntime(error),
         error @ (RequestError::Unsupported | RequestError::InvalidPattern(_)) => {
             CallError::Refused {
                 code: error.code(),

@@ -42,9 +42,12 @@
 //! - Events are delivered at most once, in order. What is missed is said: [`Lagged`].
 //! - Every queue is bounded; callers wait instead of filling memory.
 //!
+//! Programs without async have the same in [`blocking`].
+//!
 //! Servers of the 2024 seed system are spoken to in their dialect: see [`Client::is_seed`].
 
 mod address;
+pub mod blocking;
 mod builder;
 mod call;
 mod client;
@@ -81,7 +84,10 @@ pub use crate::{
     call::{Call, CallFuture, Object, RawCall, RawCallFuture},
     client::Client,
     emit::{Emit, EmitFuture},
-    error::{AddressError, CallError, ConnectError, DisconnectReason, RequestError, WaitError},
+    error::{
+        AddressError, CallError, ConnectError, DisconnectReason, InsideRuntime, RequestError,
+        WaitError,
+    },
     feed::{Event, Lagged},
     json::RawJson,
     provider::{Methods, ObjectError, ParamError, Provider, Request, Response},

@@ -18,13 +18,9 @@ use tokio::{task::AbortHandle, time::Instant};
 use crate::{
     ObjectError, RawJson, Request,
     objects::Objects,
+    outbox::BATCH_MESSAGES,
     serving::{Serve, Turn},
 };
-
-/// How many calls the serving task begins in a turn, until their answers are queued and the other
-/// tasks have their turns. Half as many, so that the server may work on the first answers while the
-/// next are made, gave nothing with 64 in flight but more writes.
-const TURN_CALLS: usize = 64;
 
 /// How many calls wait while as many as allowed run: what the server lets one caller have in
 /// flight.
@@ -202,9 +198,13 @@ impl Incoming {
         0 < self.n_startable() && !self.waiting.is_empty()
     }
 
-    /// Gives the serving task calls that may start.
+    /// Gives the serving task calls that may start: as many as have answers that are worth a
+    /// write.
     pub(crate) fn take(&mut self, turn: &mut Turn) {
-        let n_jobs = self.n_startable().min(self.waiting.len()).min(TURN_CALLS);
+        let n_jobs = self
+            .n_startable()
+            .min(self.waiting.len())
+            .min(BATCH_MESSAGES);
         turn.epoch = self.epoch;
         turn.jobs.extend(self.waiting.drain(..n_jobs));
         self.waiting_bytes -= turn.jobs.iter().map(Job::size).sum::<usize>();

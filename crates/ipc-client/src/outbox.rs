@@ -9,6 +9,10 @@ use std::collections::VecDeque;
 
 use ipc_wire::{Dialect, Message};
 
+/// So many messages are worth a write of their own: the server works on them while the next are
+/// made. With 64 calls in flight that nearly halves the time of each; half as many gain nothing.
+pub(crate) const BATCH_MESSAGES: usize = 32;
+
 /// Whoever finds this much queued waits: as much as the server queues for a connection. One
 /// message may exceed it.
 const MAX_QUEUED_BYTES: usize = 8 * 1024 * 1024;
@@ -69,9 +73,10 @@ impl Outbox {
         self.seed = Seed::default();
     }
 
-    /// Whether messages tend to come together, so that the writer does well to wait for more.
+    /// Whether the writer does well to wait for more: messages tend to come in company, and there
+    /// are few yet.
     pub(crate) const fn is_patient(&self) -> bool {
-        2 < self.n_messages + self.n_last
+        self.n_messages < BATCH_MESSAGES && 2 < self.n_messages + self.n_last
     }
 
     pub(crate) fn is_full(&self) -> bool {

@@ -5,21 +5,20 @@
 
 use std::{sync::Arc, task::Waker, time::Duration};
 
-use ipc_wire::{Dialect, Id, Message, Outcome as ReplyOutcome, Reply, Text};
+use ipc_wire::{Dialect, Id, Message};
 use tokio::{
     sync::{futures::OwnedNotified, watch},
     time::Instant,
 };
 
 use crate::{
-    ObjectError, RegistrationState, RequestError,
+    RegistrationState, RequestError,
     feed::Feed,
-    incoming::{self, CallId, Incoming},
+    incoming::{self, Incoming},
     objects::Objects,
     outbox::{Outbox, TooLarge},
-    outgoing::{Outgoing, ServerMethod, literal},
+    outgoing::{Outgoing, ServerMethod},
     pending::{Ended, Pending},
-    serving::{Outcome, Turn},
     subscriptions::{Subscriptions, Topic},
 };
 
@@ -98,7 +97,7 @@ pub(crate) struct Core {
     pub(crate) outbox: Outbox,
     pub(crate) is_writer_idle: bool,
     /// The serving task waits to be told that there is something for it.
-    is_serving_idle: bool,
+    pub(crate) is_serving_idle: bool,
     pub(crate) pending: Pending,
     pub(crate) subscriptions: Subscriptions,
     pub(crate) objects: Objects,
@@ -294,98 +293,6 @@ impl Core {
         let message = outgoing.message(Some(Id::Number(id)), None);
         // Such a message is a few hundred bytes; a server that takes less is told nothing.
         drop(self.push(&message, None));
-    }
-
-    /// Lets a call that came wait to be served.
-    ///
-    /// # Errors
-    ///
-    /// The error that it is to be answered with instead.
-    pub(crate) fn admit(
-        &mut self,
-        call: &ipc_wire::Call<'_>,
-        now: &mut Option<Instant>,
-    ) -> Result<(), (CallId, ObjectError)> {
-        self.incoming.admit(call, &mut self.objects, now)?;
-        self.wake_serving();
-        Ok(())
-    }
-
-    /// Ends a call that its caller gave up.
-    pub(crate) fn cancel(&mut self, id: CallId) {
-        self.incoming.cancel(id, &mut self.effects.ended);
-        self.wake_serving();
-    }
-
-    /// Answers a call that ran in a task of its own.
-    pub(crate) fn finish(&mut self, id: CallId, outcome: &Outcome) {
-        self.reply(&id, outcome);
-        self.incoming.finish(id);
-        self.wake_serving();
-    }
-
-    /// Queues the answers of the serving task's last turn, as many as there is room for; whether
-    /// for all.
-    pub(crate) fn end_turn(&mut self, turn: &mut Turn) -> bool {
-        if !self.incoming.is_current(turn.epoch) {
-            turn.outcomes.clear();
-        }
-        while !turn.outcomes.is_empty() && !self.outbox.is_full() {
-            if let Some((id, outcome)) = turn.outcomes.pop_front()
-                && !self.incoming.is_given_up(&id)
-            {
-                self.reply(&id, &outcome);
-            }
-        }
-        let is_done = turn.outcomes.is_empty();
-        if is_done {
-            self.incoming.note_started(turn, &mut self.effects.ended);
-        }
-        is_done
-    }
-
-    /// Gives the serving task its next calls; whether there are any. If not, it is to wait.
-    pub(crate) fn begin_turn(&mut self, turn: &mut Turn) -> bool {
-        self.incoming.take(turn);
-        self.is_serving_idle = turn.jobs.is_empty();
-        !self.is_serving_idle
-    }
-
-    /// Queues the answer to a call.
-    pub(crate) fn reply(&mut self, id: &CallId, outcome: &Outcome) {
-        let Err(too_large) = self.push_reply(id, outcome) else {
-            return;
-        };
-        let text = format!("the response has {} bytes, too many", too_large.bytes);
-        // An error of a few words; a server that takes less than that cannot be answered.
-        drop(self.push_reply(id, &Err(ObjectError::text(text))));
-    }
-
-    fn push_reply(&mut self, id: &CallId, outcome: &Outcome) -> Result<(), TooLarge> {
-        let code;
-        let outcome = match outcome {
-            Ok(response) => ReplyOutcome::Response(response.payload()),
-            Err(error) => {
-                code = error.code.map(|code| literal(code.as_str()));
-                ReplyOutcome::Error {
-                    error: error.json.payload(),
-                    code: code.as_deref().map(Text::from_literal),
-                }
-            }
-        };
-        let reply = Reply {
-            outcome,
-            more: false,
-            id: id.for_reply(),
-        };
-        self.push(&Message::Reply(reply), None)
-    }
-
-    fn wake_serving(&mut self) {
-        if self.is_serving_idle && self.incoming.is_ready() {
-            self.is_serving_idle = false;
-            self.effects.serve = true;
-        }
     }
 
     fn wake_writer(&mut self) {

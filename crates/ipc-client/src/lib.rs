@@ -47,6 +47,7 @@
 //! Servers of the 2024 seed system are spoken to in their dialect: see [`Client::is_seed`].
 
 mod address;
+mod answering;
 pub mod blocking;
 mod builder;
 mod call;

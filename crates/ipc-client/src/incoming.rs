@@ -163,7 +163,7 @@ impl Incoming {
     ) -> Result<(), (CallId, ObjectError)> {
         let id = call.id.map_or_else(|| self.unnumbered(), CallId::from);
         let name = call.object.decode().unwrap_or_default();
-        let Some((object, entry)) = objects.called(&name) else {
+        let Some(entry) = objects.called(&name) else {
             let error = ObjectError::with_code(Code::ObjectNotFound, "Object not found");
             return Err((id, error));
         };
@@ -171,7 +171,7 @@ impl Incoming {
         let job = Job {
             id,
             request: Request {
-                object,
+                object: Arc::clone(&entry.name),
                 method: entry.method(&call.method.decode().unwrap_or_default()),
                 param: call.param.as_ref().map(RawJson::from_payload),
                 headers: call.headers.as_ref().map(RawJson::from_payload),

@@ -21,6 +21,7 @@ pub(crate) struct Objects {
 }
 
 pub(crate) struct ObjectEntry {
+    pub(crate) name: Arc<str>,
     /// Where it stands among all that is restored after a reconnect, and which registration of
     /// the name it belongs to.
     pub(crate) serial: u64,
@@ -61,14 +62,13 @@ impl Objects {
         self.entries.contains_key(object)
     }
 
-    pub(crate) fn insert(&mut self, object: Arc<str>, entry: ObjectEntry) {
-        self.entries.insert(object, entry);
+    pub(crate) fn insert(&mut self, entry: ObjectEntry) {
+        self.entries.insert(Arc::clone(&entry.name), entry);
     }
 
-    /// The entry that a call of this name is for, with the name as it is handed out.
-    pub(crate) fn called(&mut self, object: &str) -> Option<(Arc<str>, &mut ObjectEntry)> {
-        let name = Arc::clone(self.entries.get_key_value(object)?.0);
-        self.entries.get_mut(object).map(|entry| (name, entry))
+    /// The entry that a call of this name is for.
+    pub(crate) fn called(&mut self, object: &str) -> Option<&mut ObjectEntry> {
+        self.entries.get_mut(object)
     }
 
     /// The entry of a name, if it still is that registration's.
@@ -91,9 +91,12 @@ impl Objects {
     /// What has to be registered after a reconnect.
     pub(crate) fn confirmed(&self) -> impl Iterator<Item = (u64, Arc<str>, Arc<RegisterMessage>)> {
         self.entries
-            .iter()
-            .filter(|(_, entry)| entry.is_confirmed)
-            .map(|(object, entry)| (entry.serial, Arc::clone(object), Arc::clone(&entry.message)))
+            .values()
+            .filter(|entry| entry.is_confirmed)
+            .map(|entry| {
+                let (name, message) = (Arc::clone(&entry.name), Arc::clone(&entry.message));
+                (entry.serial, name, message)
+            })
     }
 }
 

@@ -156,6 +156,7 @@ impl Shared {
             let states = core.state_sender();
             let receiver = states.subscribe();
             let entry = ObjectEntry {
+                name: object,
                 serial,
                 is_confirmed: false,
                 service,
@@ -163,7 +164,7 @@ impl Shared {
                 states,
                 methods: Vec::new(),
             };
-            core.objects.insert(object, entry);
+            core.objects.insert(entry);
             Ok((serial, receiver))
         })
     }

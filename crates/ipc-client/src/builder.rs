@@ -7,7 +7,7 @@ use std::{
 
 use ipc_wire::Address;
 
-use crate::{Client, ConnectError, address::default_address, connect, driver};
+use crate::{Client, ConnectError, address::default_address, blocking, connect, driver};
 
 /// Enough for a machine under load, short enough for a person who waits.
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -153,6 +153,15 @@ impl Builder {
         };
         let link = connect::connect(&address, &self.config).await?;
         Ok(driver::start(address, self.config, link))
+    }
+
+    /// Connects and greets the server, for a program without async.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`]; the first connection is attempted once.
+    pub fn connect_blocking(self) -> Result<blocking::Client, ConnectError> {
+        blocking::connect(self)
     }
 }
 

@@ -16,7 +16,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{
     CallError, Client, RawJson, RequestError,
     exchange::Exchange,
-    outgoing::{CallMessage, Outgoing, decode_literal, push_literal},
+    outgoing::{CallMessage, Outgoing},
     pending::{Answer, Origin},
 };
 
@@ -24,16 +24,12 @@ use crate::{
 #[derive(Clone)]
 pub struct Object {
     client: Client,
-    name: Result<Arc<[u8]>, InvalidName>,
+    name: Result<Arc<str>, InvalidName>,
 }
 
 impl Object {
     pub(crate) fn new(client: Client, name: &str) -> Self {
-        let name = Name::new(name).map(|name| {
-            let mut literal = Vec::with_capacity(name.as_str().len() + 2);
-            push_literal(&mut literal, name.as_str());
-            literal.into()
-        });
+        let name = Name::check(name).map(|()| name.into());
         Self { client, name }
     }
 
@@ -69,8 +65,9 @@ impl Object {
     /// response's text.
     pub fn call_raw(&self, method: &str, param: Option<RawJson>) -> RawCall {
         let call = Call::new(self, method, |body| {
-            let json = param.as_ref().map_or("", RawJson::as_str);
-            body.extend_from_slice(json.as_bytes());
+            if let Some(param) = &param {
+                body.extend_from_slice(param.as_bytes());
+            }
             Ok(param.is_some())
         });
         RawCall { call }
@@ -80,7 +77,7 @@ impl Object {
 impl fmt::Debug for Object {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Object")
-            .field("name", &self.name.as_deref().map(decode_literal))
+            .field("name", &self.name)
             .finish_non_exhaustive()
     }
 }
@@ -111,7 +108,7 @@ impl<T> Call<T> {
         write_param: impl FnOnce(&mut Vec<u8>) -> Result<bool, CallError>,
     ) -> Self {
         let message = match &object.name {
-            Ok(name) => CallMessage::new(Arc::clone(name), method, write_param),
+            Ok(name) => CallMessage::new(name, method, write_param),
             Err(invalid) => Err(CallError::InvalidName(*invalid)),
         };
         Self {
@@ -323,6 +320,7 @@ fn widen(error: RequestError) -> CallError {
         RequestError::Timeout => CallError::Timeout,
         RequestError::Disconnected => CallError::Disconnected,
         RequestError::Decode(error) => CallError::Decode(error),
+        RequestError::InsideRuntime(error) => CallError::InsideRuntime(error),
         error @ (RequestError::Unsupported | RequestError::InvalidPattern(_)) => {
             CallError::Refused {
                 code: error.code(),

@@ -8,8 +8,8 @@ use tokio::task::JoinHandle;
 
 use crate::{
     Builder, ConnectError, ConnectionState, Emit, Object, ObjectError, Provider, Register, Request,
-    RequestError, Response, Subscription, WaitForObjects, Watch, shared::Shared, subscription,
-    subscriptions::Topic,
+    RequestError, Response, Subscription, WaitForObjects, Watch, serving::service, shared::Shared,
+    subscription, subscriptions::Topic,
 };
 
 /// One connection to the server, shared by all clones.
@@ -72,7 +72,7 @@ impl Client {
     /// A provider is a type that implements [`Provider`], a table of [`Methods`](crate::Methods),
     /// or a closure from [`Request`] to a future. Await the result to register.
     pub fn register<P: Provider>(&self, object: impl AsRef<str>, provider: P) -> Register {
-        Register::new(self.clone(), object.as_ref(), Arc::new(provider))
+        Register::new(self.clone(), object.as_ref(), service(provider))
     }
 
     /// Provides an object through a closure that answers every call.

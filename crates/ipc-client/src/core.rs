@@ -3,7 +3,7 @@
 //! Nothing here waits, wakes or calls an application. What has to happen outside of the lock is
 //! noted in [`Effects`], which [`Shared`](crate::shared::Shared) carries out after unlocking.
 
-use std::{collections::VecDeque, sync::Arc, task::Waker, time::Duration};
+use std::{sync::Arc, task::Waker, time::Duration};
 
 use ipc_wire::{Dialect, Id, Message};
 use tokio::{
@@ -14,7 +14,8 @@ use tokio::{
 use crate::{
     RegistrationState, RequestError,
     feed::Feed,
-    incoming::{Incoming, Job, Objects},
+    incoming::{self, Incoming},
+    objects::Objects,
     outbox::{Outbox, TooLarge},
     outgoing::{Outgoing, ServerMethod},
     pending::{Ended, Pending},
@@ -57,10 +58,17 @@ pub(crate) struct Effects {
     pub(crate) unblock: bool,
     /// The earliest deadline came nearer.
     pub(crate) deadline: bool,
+    /// There are calls to be answered, or there will be none any more.
+    pub(crate) serve: bool,
     pub(crate) wakers: Vec<Waker>,
-    /// Calls that never started. They hold what belongs to the application, whose end may come
-    /// back here.
-    pub(crate) dropped: VecDeque<Job>,
+    pub(crate) ended: incoming::Ended,
+}
+
+impl Effects {
+    pub(crate) const fn is_empty(&self) -> bool {
+        let is_signal = self.write | self.unblock | self.deadline | self.serve;
+        !is_signal && self.wakers.is_empty() && self.ended.is_empty()
+    }
 }
 
 /// When a request was made and until when it may take.
@@ -88,6 +96,8 @@ pub(crate) struct Core {
     pub(crate) epoch: u64,
     pub(crate) outbox: Outbox,
     pub(crate) is_writer_idle: bool,
+    /// The serving task waits to be told that there is something for it.
+    pub(crate) is_serving_idle: bool,
     pub(crate) pending: Pending,
     pub(crate) subscriptions: Subscriptions,
     pub(crate) objects: Objects,
@@ -105,6 +115,7 @@ impl Core {
             epoch: 0,
             outbox: Outbox::new(),
             is_writer_idle: false,
+            is_serving_idle: false,
             pending: Pending::default(),
             subscriptions: Subscriptions::default(),
             objects: Objects::default(),
@@ -121,7 +132,8 @@ impl Core {
         self.link = Link::Up;
         let message_bytes = greeting.message_bytes.unwrap_or(usize::MAX);
         self.outbox.reset(greeting.dialect, message_bytes);
-        self.effects.dropped = self.incoming.reset(greeting.dialect);
+        self.incoming
+            .reset(greeting.dialect, &mut self.effects.ended);
         self.greeting = greeting;
         self.is_writer_idle = false;
         self.effects.unblock = true;
@@ -145,7 +157,8 @@ impl Core {
         let was_written = |id, batch| outbox.was_taken(id, batch);
         pending.end_all(was_written, &mut effects.wakers);
         self.outbox.reset(self.greeting.dialect, usize::MAX);
-        self.effects.dropped = self.incoming.reset(self.greeting.dialect);
+        self.incoming
+            .reset(self.greeting.dialect, &mut self.effects.ended);
         self.objects.set_states(&RegistrationState::Disconnected);
         self.effects.unblock = true;
     }
@@ -156,6 +169,7 @@ impl Core {
         self.link = Link::Closed;
         self.objects.set_states(&RegistrationState::Ended);
         self.subscriptions.end(&mut self.effects.wakers);
+        self.effects.serve = true;
     }
 
     /// Queues a request and notes who waits for its answer.

@@ -1,17 +1,19 @@
 //! What comes from the server, and to whom it belongs: answers to requests, calls to objects,
 //! events to subscriptions, notices to the client itself.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc, task::Waker};
 
-use ipc_wire::{
-    Call, Code, Dialect, Event, IPC_EVENT_PREFIX, Id, Message, Outcome, Payload, Reply, RequestId,
-};
+use ipc_wire::{Code, Dialect, Event, IPC_EVENT_PREFIX, Id, Message, Outcome, Payload, Reply};
 use serde::Deserialize;
+use tokio::time::Instant;
 
 use crate::{
     DisconnectReason, ObjectError, RawJson,
     connect::{MessageReader, ReadError, read_code},
+    core::Core,
+    incoming::CallId,
     pending::{Answer, Ended, Origin},
+    serving::give_way,
     shared::Shared,
 };
 
@@ -19,53 +21,100 @@ use crate::{
 const SEED_OBJECT_NOT_FOUND: &[u8] = b"\"Object not found\"";
 const SEED_PROVIDER_GONE: &[u8] = b"\"client connection error\"";
 
+/// How many messages are dispatched under one lock, which others wait for meanwhile.
+const LOCKED_MESSAGES: usize = 16;
+
 /// Reads until the connection ends.
 pub(crate) async fn read(
-    shared: &Arc<Shared>,
+    shared: Arc<Shared>,
     mut incoming: MessageReader,
     dialect: Dialect,
 ) -> DisconnectReason {
     let mut dispatcher = Dispatcher {
-        shared,
         dialect,
         is_shutting_down: false,
+        has_answered: false,
+        wakers: Vec::new(),
     };
     loop {
         if let Err(error) = incoming.fill().await {
             return dispatcher.explain(error);
         }
         loop {
-            let refused = match incoming.decode() {
-                Ok(Some(message)) => match dispatcher.dispatch(&message) {
-                    Ok(refused) => refused,
-                    Err(reason) => return reason,
-                },
-                Ok(None) => break,
-                Err(error) => return dispatcher.explain(error),
-            };
-            if let Some((id, error)) = refused {
-                shared.refuse(id, error).await;
+            match dispatcher.dispatch_some(&shared, &mut incoming) {
+                Step::More => {}
+                Step::Done => break,
+                Step::Refused(id, error) => shared.refuse(&id, error).await,
+                Step::Lost(reason) => return reason,
             }
         }
+        // Whoever has got something acts on it before more is read.
+        give_way().await;
     }
 }
 
-struct Dispatcher<'a> {
-    shared: &'a Arc<Shared>,
+struct Dispatcher {
     dialect: Dialect,
     is_shutting_down: bool,
+    /// An answer to a request was among the last messages.
+    has_answered: bool,
+    /// Who is to be woken; kept, so that it grows only once.
+    wakers: Vec<Waker>,
 }
 
-/// A call that is answered with an error at once.
-type Refused = (Option<RequestId>, ObjectError);
+/// How far dispatching came.
+enum Step {
+    /// There may be more messages.
+    More,
+    /// No whole message is left.
+    Done,
+    /// A call is answered with an error at once.
+    Refused(CallId, ObjectError),
+    Lost(DisconnectReason),
+}
 
-impl Dispatcher<'_> {
-    fn dispatch(&mut self, message: &Message<'_>) -> Result<Option<Refused>, DisconnectReason> {
+impl Dispatcher {
+    /// Dispatches some messages of what was read, all under one lock.
+    fn dispatch_some(&mut self, shared: &Shared, incoming: &mut MessageReader) -> Step {
+        let step = shared.with_core(|core| {
+            mem::swap(&mut core.effects.wakers, &mut self.wakers);
+            let mut now = None;
+            let mut step = Step::More;
+            for _ in 0..LOCKED_MESSAGES {
+                step = match incoming.decode() {
+                    Ok(Some(message)) => self.dispatch(core, &message, &mut now),
+                    Ok(None) => Step::Done,
+                    Err(error) => Step::Lost(self.explain(error)),
+                };
+                if !matches!(step, Step::More) {
+                    break;
+                }
+            }
+            mem::swap(&mut core.effects.wakers, &mut self.wakers);
+            step
+        });
+        if mem::take(&mut self.has_answered) && self.dialect == Dialect::Seed {
+            shared.answered.notify_waiters();
+        }
+        self.wakers.drain(..).for_each(Waker::wake);
+        step
+    }
+
+    fn dispatch(
+        &mut self,
+        core: &mut Core,
+        message: &Message<'_>,
+        now: &mut Option<Instant>,
+    ) -> Step {
         match message {
-            Message::Reply(reply) => self.reply(reply)?,
+            Message::Reply(reply) => {
+                if let Err(reason) = self.reply(core, reply) {
+                    return Step::Lost(reason);
+                }
+            }
             Message::Success(success) => {
                 let delivered = success.delivered;
-                self.answer(success.id, Answer::Success { delivered });
+                self.answer(core, success.id, Answer::Success { delivered });
             }
             Message::Wait(wait) => {
                 let is_complete = wait.missing.is_none() && !is_empty_array(&wait.objects);
@@ -74,17 +123,21 @@ impl Dispatcher<'_> {
                     is_complete,
                     missing,
                 };
-                self.answer(wait.id, answer);
+                self.answer(core, wait.id, answer);
             }
-            Message::Call(call) => return Ok(self.call(call)),
-            Message::Event(event) => self.event(event),
+            Message::Call(call) => {
+                if let Err((id, error)) = core.admit(call, now) {
+                    return Step::Refused(id, error);
+                }
+            }
+            Message::Event(event) => self.event(core, event),
             // Nothing that a server sends today; later ones may.
             _ => {}
         }
-        Ok(None)
+        Step::More
     }
 
-    fn reply(&self, reply: &Reply<'_>) -> Result<(), DisconnectReason> {
+    fn reply(&mut self, core: &mut Core, reply: &Reply<'_>) -> Result<(), DisconnectReason> {
         // Several responses were never asked for, so only the last one is the answer.
         if reply.more {
             return Ok(());
@@ -104,48 +157,35 @@ impl Dispatcher<'_> {
                 Answer::Error { error, origin }
             }
         };
-        self.answer(reply.id, answer);
+        self.answer(core, reply.id, answer);
         Ok(())
     }
 
     /// Hands an answer to the request that it belongs to, if somebody still waits for it.
-    fn answer(&self, id: Option<Id<'_>>, answer: Answer) {
-        let is_seed = self.dialect == Dialect::Seed;
-        let waker = self.shared.with_core(|core| {
-            let id = match id {
-                _ if is_seed => core.next_answered()?,
-                id => id?.as_u64()?,
-            };
-            core.pending.end(id, Ended::Answered(answer))
-        });
-        if is_seed {
-            self.shared.answered.notify_waiters();
-        }
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+    fn answer(&mut self, core: &mut Core, id: Option<Id<'_>>, answer: Answer) {
+        self.has_answered = true;
+        let id = match self.dialect {
+            Dialect::Seed => core.next_answered(),
+            Dialect::Lines => id.and_then(|id| id.as_u64()),
+        };
+        let waker = id.and_then(|id| core.pending.end(id, Ended::Answered(answer)));
+        core.effects.wakers.extend(waker);
     }
 
-    fn call(&self, call: &Call<'_>) -> Option<Refused> {
-        self.shared.admit(call)
-    }
-
-    fn event(&mut self, event: &Event<'_>) {
+    fn event(&mut self, core: &mut Core, event: &Event<'_>) {
         // A name with half of a surrogate pair is one that nobody can listen to.
         let Some(name) = event.event.decode() else {
             return;
         };
-        if name.starts_with(IPC_EVENT_PREFIX) && self.notice(&name, &event.result) {
+        if name.starts_with(IPC_EVENT_PREFIX) && self.notice(core, &name, &event.result) {
             return;
         }
-        self.shared.with_core(|core| {
-            let wakers = &mut core.effects.wakers;
-            core.subscriptions.deliver(&name, &event.result, wakers);
-        });
+        let wakers = &mut core.effects.wakers;
+        core.subscriptions.deliver(&name, &event.result, wakers);
     }
 
     /// Acts on what the server says to this connection alone; whether it was that.
-    fn notice(&mut self, name: &str, result: &Payload<'_>) -> bool {
+    fn notice(&mut self, core: &mut Core, name: &str, result: &Payload<'_>) -> bool {
         #[derive(Deserialize)]
         struct Cancel {
             id: RawJson,
@@ -158,17 +198,16 @@ impl Dispatcher<'_> {
         match name {
             "ipc.cancel" => {
                 let id = result.parse::<Cancel>().ok();
-                let id = id.and_then(|cancel| RequestId::from_json(cancel.id.as_str().as_bytes()));
-                if let Some(id) = id {
-                    self.shared.cancel(&id);
+                if let Some(Cancel { id }) = id
+                    && let Some(id) = Id::from_json(id.as_str().as_bytes())
+                {
+                    core.cancel(id.into());
                 }
             }
             "ipc.lost" => {
                 if let Ok(Lost { event, count }) = result.parse() {
-                    self.shared.with_core(|core| {
-                        let wakers = &mut core.effects.wakers;
-                        core.subscriptions.deliver_lost(&event, count, wakers);
-                    });
+                    let wakers = &mut core.effects.wakers;
+                    core.subscriptions.deliver_lost(&event, count, wakers);
                 }
             }
             "ipc.shutdown" => self.is_shutting_down = true,

@@ -4,11 +4,12 @@
 //! Only this task touches the sockets. It ends when the client is closed, or when the connection
 //! is lost and is not to be made again.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::pending, panic::resume_unwind, sync::Arc, time::Duration};
 
 use ipc_wire::{Address, Dialect};
 use tokio::{
     io::{AsyncWrite, AsyncWriteExt},
+    task::JoinSet,
     time::Instant,
 };
 
@@ -16,7 +17,7 @@ use crate::{
     Client, DisconnectReason,
     builder::Config,
     connect::{self, Link},
-    dispatch, restore,
+    dispatch, restore, serving,
     shared::{EndGuard, Shared},
 };
 
@@ -41,6 +42,9 @@ pub(crate) fn start(address: Address, config: Config, link: Link) -> Client {
 
 async fn drive(shared: Arc<Shared>, mut link: Link) {
     let _end_guard = EndGuard(Arc::clone(&shared));
+    // Ended with this task.
+    let mut serving = JoinSet::new();
+    serving.spawn(serving::serve(Arc::clone(&shared)));
     let mut attempt = 0;
     loop {
         let start = Instant::now();
@@ -93,29 +97,54 @@ async fn run(shared: &Arc<Shared>, link: Link) -> DisconnectReason {
         greeting,
     } = link;
     let restored = restore::queue(shared);
-    let writing = async {
-        if let Err(error) = write(shared, writer, greeting.dialect).await {
-            return DisconnectReason::Io(Arc::new(error));
-        }
-        tokio::time::sleep(LINGER).await;
-        DisconnectReason::ClosedByServer
-    };
+    // Tasks of their own, so that the one wakes without the other and without what follows here.
+    let mut halves = JoinSet::new();
+    halves.spawn(dispatch::read(
+        Arc::clone(shared),
+        incoming,
+        greeting.dialect,
+    ));
+    halves.spawn(write(Arc::clone(shared), writer, greeting.dialect));
     let closing_in_vain = async {
         shared.closing().await;
         tokio::time::sleep(CLOSE_TIMEOUT).await;
         DisconnectReason::ClosedByServer
     };
-    tokio::select! {
-        reason = dispatch::read(shared, incoming, greeting.dialect) => reason,
-        reason = writing => reason,
+    let reason = tokio::select! {
+        reason = first_end(&mut halves) => reason,
         reason = closing_in_vain => reason,
         reason = expire(shared) => reason,
         reason = restore::finish(shared, restored) => reason,
+    };
+    // What belongs to the next connection must not get into the hands of this one's.
+    halves.shutdown().await;
+    reason
+}
+
+async fn first_end(halves: &mut JoinSet<DisconnectReason>) -> DisconnectReason {
+    match halves.join_next().await {
+        Some(Ok(reason)) => reason,
+        Some(Err(error)) if error.is_panic() => resume_unwind(error.into_panic()),
+        // The runtime is being shut down, and this task with it.
+        Some(Err(_)) | None => pending().await,
     }
 }
 
-/// Writes what is queued, as much at once as the dialect allows, until the client is closed.
+/// Writes until the client is closed, and then waits for the server to close as well.
 async fn write(
+    shared: Arc<Shared>,
+    writer: Box<dyn AsyncWrite + Send + Unpin>,
+    dialect: Dialect,
+) -> DisconnectReason {
+    if let Err(error) = write_all(&shared, writer, dialect).await {
+        return DisconnectReason::Io(Arc::new(error));
+    }
+    tokio::time::sleep(LINGER).await;
+    DisconnectReason::ClosedByServer
+}
+
+/// Writes what is queued, as much at once as the dialect allows, until the client is closed.
+async fn write_all(
     shared: &Shared,
     mut writer: Box<dyn AsyncWrite + Send + Unpin>,
     dialect: Dialect,
@@ -138,7 +167,9 @@ async fn write(
             shared.write.notified().await;
             // The tasks that are ready to run may have something to say as well: with one turn
             // of patience it goes out in the same write, a third of the writes with 16 callers.
-            tokio::task::yield_now().await;
+            if shared.with_core(|core| core.outbox.is_patient()) {
+                tokio::task::yield_now().await;
+            }
             continue;
         }
         writer.write_all(&buffer).await?;

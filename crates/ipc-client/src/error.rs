@@ -87,6 +87,15 @@ pub enum ConnectError {
         /// Where to.
         address: Address,
     },
+    /// The system gave a [blocking client](crate::blocking) no thread or nothing to wait with.
+    #[error("the system has no thread for a connection")]
+    NoResources {
+        /// What the system said.
+        source: Arc<io::Error>,
+    },
+    /// A [blocking client](crate::blocking) within async code.
+    #[error(transparent)]
+    InsideRuntime(#[from] InsideRuntime),
 }
 
 /// Why a connection ended.
@@ -166,6 +175,9 @@ pub enum RequestError {
     /// The answer is not of the expected form.
     #[error("the answer is not of the expected form")]
     Decode(#[source] serde_json::Error),
+    /// A [blocking client](crate::blocking) within async code; nothing was sent.
+    #[error(transparent)]
+    InsideRuntime(#[from] InsideRuntime),
 }
 
 impl RequestError {
@@ -182,7 +194,8 @@ impl RequestError {
             | Self::NotSent
             | Self::Closed
             | Self::Disconnected
-            | Self::Decode(_) => None,
+            | Self::Decode(_)
+            | Self::InsideRuntime(_) => None,
         }
     }
 
@@ -258,6 +271,9 @@ pub enum CallError {
     /// The response is not of the expected type.
     #[error("the response is not of the expected type")]
     Decode(#[source] serde_json::Error),
+    /// A [blocking client](crate::blocking) within async code; nothing was sent.
+    #[error(transparent)]
+    InsideRuntime(#[from] InsideRuntime),
 }
 
 impl CallError {
@@ -278,7 +294,8 @@ impl CallError {
             | Self::Closed
             | Self::Remote(_)
             | Self::Disconnected
-            | Self::Decode(_) => None,
+            | Self::Decode(_)
+            | Self::InsideRuntime(_) => None,
         }
     }
 
@@ -313,3 +330,15 @@ pub enum WaitError {
     #[error(transparent)]
     Request(#[from] RequestError),
 }
+
+impl From<InsideRuntime> for WaitError {
+    fn from(error: InsideRuntime) -> Self {
+        Self::Request(error.into())
+    }
+}
+
+/// A request of a [blocking client](crate::blocking) within async code, whose thread it would
+/// hold up; nothing was done.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("a blocking request within an async runtime; the async client is for there")]
+pub struct InsideRuntime;

@@ -90,6 +90,10 @@ impl RawJson {
         Payload::from_pretty_json(&self.0)
     }
 
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }

@@ -42,9 +42,13 @@
 //! - Events are delivered at most once, in order. What is missed is said: [`Lagged`].
 //! - Every queue is bounded; callers wait instead of filling memory.
 //!
+//! Programs without async have the same in [`blocking`].
+//!
 //! Servers of the 2024 seed system are spoken to in their dialect: see [`Client::is_seed`].
 
 mod address;
+mod answering;
+pub mod blocking;
 mod builder;
 mod call;
 mod client;
@@ -58,6 +62,7 @@ mod exchange;
 mod feed;
 mod incoming;
 mod json;
+mod objects;
 mod outbox;
 mod outgoing;
 mod pending;
@@ -65,6 +70,7 @@ mod provider;
 mod registration;
 mod restore;
 mod server;
+mod serving;
 mod shared;
 mod state;
 mod subscription;
@@ -79,7 +85,10 @@ pub use crate::{
     call::{Call, CallFuture, Object, RawCall, RawCallFuture},
     client::Client,
     emit::{Emit, EmitFuture},
-    error::{AddressError, CallError, ConnectError, DisconnectReason, RequestError, WaitError},
+    error::{
+        AddressError, CallError, ConnectError, DisconnectReason, InsideRuntime, RequestError,
+        WaitError,
+    },
     feed::{Event, Lagged},
     json::RawJson,
     provider::{Methods, ObjectError, ParamError, Provider, Request, Response},

@@ -9,6 +9,10 @@ use std::collections::VecDeque;
 
 use ipc_wire::{Dialect, Message};
 
+/// So many messages are worth a write of their own: the server works on them while the next are
+/// made. With 64 calls in flight that nearly halves the time of each; half as many gain nothing.
+pub(crate) const BATCH_MESSAGES: usize = 32;
+
 /// Whoever finds this much queued waits: as much as the server queues for a connection. One
 /// message may exceed it.
 const MAX_QUEUED_BYTES: usize = 8 * 1024 * 1024;
@@ -29,6 +33,9 @@ pub(crate) struct Outbox {
     lines: Vec<u8>,
     /// How often the writer took `lines`: what was put in an earlier batch may be written.
     batch: u64,
+    /// How many messages are in this batch, and how many were in the last.
+    n_messages: usize,
+    n_last: usize,
     seed: Seed,
 }
 
@@ -50,6 +57,8 @@ impl Outbox {
             message_bytes: usize::MAX,
             lines: Vec::new(),
             batch: 0,
+            n_messages: 0,
+            n_last: 0,
             seed: Seed::default(),
         }
     }
@@ -60,7 +69,14 @@ impl Outbox {
         self.message_bytes = message_bytes;
         self.lines.clear();
         self.batch += 1;
+        (self.n_messages, self.n_last) = (0, 0);
         self.seed = Seed::default();
+    }
+
+    /// Whether the writer does well to wait for more: messages tend to come in company, and there
+    /// are few yet.
+    pub(crate) const fn is_patient(&self) -> bool {
+        self.n_messages < BATCH_MESSAGES && 2 < self.n_messages + self.n_last
     }
 
     pub(crate) fn is_full(&self) -> bool {
@@ -87,6 +103,7 @@ impl Outbox {
                     self.lines.truncate(start);
                     return Err(TooLarge { bytes });
                 }
+                self.n_messages += 1;
             }
             Dialect::Seed => {
                 let mut encoded = Vec::new();
@@ -111,6 +128,7 @@ impl Outbox {
                 }
                 std::mem::swap(&mut self.lines, buffer);
                 self.batch += 1;
+                self.n_last = std::mem::take(&mut self.n_messages);
             }
             Dialect::Seed => {
                 let Some(message) = self.seed.take() else {

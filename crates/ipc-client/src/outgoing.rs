@@ -18,7 +18,7 @@ pub(crate) enum Outgoing {
     Call(CallMessage),
     Event(EventMessage),
     Listen(ListenMessage),
-    Register(RegisterMessage),
+    Register(Arc<RegisterMessage>),
     Wait {
         list: RawJson,
         /// How long the server may hold the answer.
@@ -73,7 +73,7 @@ impl Outgoing {
     }
 
     /// Whether a server of the seed system understands it.
-    pub(crate) const fn is_known_to_seed(&self) -> bool {
+    pub(crate) fn is_known_to_seed(&self) -> bool {
         match self {
             Self::Call(call) => call.is_known_to_seed,
             Self::Listen(listen) => !listen.is_pattern,
@@ -98,7 +98,7 @@ impl Outgoing {
     /// For the errors of calls: what was called.
     pub(crate) fn object_and_method(&self) -> (String, String) {
         match self {
-            Self::Call(call) => (decode_literal(&call.object), decode_literal(call.method())),
+            Self::Call(call) => (decode_literal(call.object()), decode_literal(call.method())),
             Self::Event(_) | Self::Listen(_) | Self::Register(_) | Self::Wait { .. } => {
                 (String::new(), String::new())
             }
@@ -106,38 +106,41 @@ impl Outgoing {
     }
 }
 
-/// A call: the literals of its names, and its argument.
+/// A call, as far as it can be written before it is sent.
 #[derive(Debug)]
 pub(crate) struct CallMessage {
-    object: Arc<[u8]>,
-    /// The method's literal and then the argument, in one allocation.
+    /// The literals of the object and of the method, the argument and the headers, one after the
+    /// other in one allocation.
     body: Vec<u8>,
-    method_len: usize,
+    method_at: usize,
+    param_at: usize,
+    headers_at: usize,
     has_param: bool,
-    headers: Option<RawJson>,
     is_known_to_seed: bool,
 }
 
-/// What most methods and arguments fit in.
+/// What most names and arguments fit in.
 const BODY_BYTES: usize = 128;
 
 impl CallMessage {
     /// `write_param` appends the argument and says whether there is one.
     pub(crate) fn new(
-        object: Arc<[u8]>,
+        object: &str,
         method: &str,
         write_param: impl FnOnce(&mut Vec<u8>) -> Result<bool, CallError>,
     ) -> Result<Self, CallError> {
         let mut body = Vec::with_capacity(BODY_BYTES);
+        push_literal(&mut body, object);
+        let method_at = body.len();
         push_literal(&mut body, method);
-        let method_len = body.len();
+        let param_at = body.len();
         let has_param = write_param(&mut body)?;
         Ok(Self {
-            object,
+            headers_at: body.len(),
             body,
-            method_len,
+            method_at,
+            param_at,
             has_param,
-            headers: None,
             is_known_to_seed: true,
         })
     }
@@ -146,28 +149,41 @@ impl CallMessage {
         &mut self,
         headers: &(impl Serialize + ?Sized),
     ) -> Result<(), serde_json::Error> {
-        let headers = RawJson::new(headers)?;
-        if !headers.as_str().starts_with('{') {
+        self.body.truncate(self.headers_at);
+        serde_json::to_writer(&mut self.body, headers)?;
+        if self.headers().first() != Some(&b'{') {
             return Err(serde::ser::Error::custom("headers are a JSON object"));
         }
-        self.headers = Some(headers);
         Ok(())
     }
 
+    fn object(&self) -> &[u8] {
+        &self.body[..self.method_at]
+    }
+
     fn method(&self) -> &[u8] {
-        &self.body[..self.method_len]
+        &self.body[self.method_at..self.param_at]
+    }
+
+    fn param(&self) -> &[u8] {
+        &self.body[self.param_at..self.headers_at]
+    }
+
+    fn headers(&self) -> &[u8] {
+        &self.body[self.headers_at..]
     }
 
     fn message<'a>(&'a self, id: Option<Id<'a>>, timeout_ms: Option<u64>) -> Call<'a> {
-        let param = &self.body[self.method_len..];
         // A server of the seed system gets neither id nor anything else that it does not know.
-        let headers = self.headers.as_ref().filter(|_| id.is_some());
+        let has_headers = id.is_some() && !self.headers().is_empty();
         Call {
-            object: Text::from_literal(&self.object),
+            object: Text::from_literal(self.object()),
             method: Text::from_literal(self.method()),
-            param: self.has_param.then(|| Payload::from_pretty_json(param)),
+            param: self
+                .has_param
+                .then(|| Payload::from_pretty_json(self.param())),
             timeout_ms,
-            headers: headers.map(RawJson::payload),
+            headers: has_headers.then(|| Payload::from_pretty_json(self.headers())),
             stream: false,
             id,
         }
@@ -214,7 +230,7 @@ impl ListenMessage {
 }
 
 /// A registration.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct RegisterMessage {
     object: Vec<u8>,
     /// Absent for the default mode, which needs no word.
@@ -283,15 +299,17 @@ impl ServerMethod {
     }
 
     fn call_with(self, param: &str) -> Outgoing {
-        let mut body = literal(self.name());
-        let method_len = body.len();
+        let mut body = literal(IPC_OBJECT);
+        let method_at = body.len();
+        push_literal(&mut body, self.name());
+        let param_at = body.len();
         body.extend_from_slice(param.as_bytes());
         Outgoing::Call(CallMessage {
-            object: literal(IPC_OBJECT).into(),
+            headers_at: body.len(),
             body,
-            method_len,
+            method_at,
+            param_at,
             has_param: !param.is_empty(),
-            headers: None,
             // Whatever it answers to ping, it lives.
             is_known_to_seed: matches!(self, Self::Ping),
         })
@@ -306,7 +324,7 @@ pub(crate) fn literal(text: &str) -> Vec<u8> {
 }
 
 /// Appends a text as a JSON string.
-pub(crate) fn push_literal(out: &mut Vec<u8>, text: &str) {
+fn push_literal(out: &mut Vec<u8>, text: &str) {
     let is_plain = |byte: &u8| !matches!(byte, b'"' | b'\\' | 0..0x20);
     if text.as_bytes().iter().all(is_plain) {
         out.push(b'"');
@@ -318,7 +336,7 @@ pub(crate) fn push_literal(out: &mut Vec<u8>, text: &str) {
 }
 
 /// What a JSON string says.
-pub(crate) fn decode_literal(literal: &[u8]) -> String {
+fn decode_literal(literal: &[u8]) -> String {
     let text = Text::from_literal(literal).decode();
     text.unwrap_or_default().into_owned()
 }

@@ -6,7 +6,7 @@
 //! answered, expired, abandoned by its owner, or ended with the connection.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     hash::{BuildHasherDefault, Hasher},
     task::Waker,
 };
@@ -161,19 +161,19 @@ impl Pending {
 
     /// How the request ended, once it has; otherwise remembers whom to wake.
     pub(crate) fn take(&mut self, id: u64, waker: &Waker) -> Option<Ended> {
-        match self.slots.get_mut(&id).map(|slot| &mut slot.state) {
-            Some(SlotState::Waiting(known)) => {
-                if !known.as_ref().is_some_and(|known| known.will_wake(waker)) {
-                    *known = Some(waker.clone());
-                }
-                None
+        // A future that asks owns its slot, so it is never absent.
+        let Entry::Occupied(mut slot) = self.slots.entry(id) else {
+            return Some(Ended::Lost);
+        };
+        if let SlotState::Waiting(known) = &mut slot.get_mut().state {
+            if !known.as_ref().is_some_and(|known| known.will_wake(waker)) {
+                *known = Some(waker.clone());
             }
-            Some(SlotState::Done(_)) => self.slots.remove(&id).and_then(|slot| match slot.state {
-                SlotState::Done(ended) => Some(ended),
-                SlotState::Waiting(_) => None,
-            }),
-            // A future that asks owns its slot, so it is never absent.
-            None => Some(Ended::Lost),
+            return None;
+        }
+        match slot.remove().state {
+            SlotState::Done(ended) => Some(ended),
+            SlotState::Waiting(_) => None,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
-use ipc_wire::Code;
+use ipc_wire::{Code, Payload};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::time::Instant;
 
@@ -10,9 +10,11 @@ use crate::RawJson;
 
 /// An object's side of its calls.
 ///
-/// Each call runs in a task of its own, so a slow one does not hold the others up. The task is
-/// aborted when the caller cancels, its time passes, or the connection is lost. A panic is
-/// answered with an error and harms no other call.
+/// A call is begun in the task that serves all calls of the client; one that is not answered at
+/// once goes on in a task of its own, so a slow one does not hold the others up. It is aborted
+/// when the caller cancels, its time passes, or the connection is lost. A panic is answered with
+/// an error and harms no other call. As everywhere in async code, a handler must not block its
+/// thread; calls of an object whose handlers compute for long get tasks from the beginning.
 ///
 /// Closures from [`Request`] to a future implement it, and so does [`Methods`].
 ///
@@ -52,7 +54,7 @@ where
 #[derive(Clone, Debug)]
 pub struct Request {
     pub(crate) object: Arc<str>,
-    pub(crate) method: Box<str>,
+    pub(crate) method: Arc<str>,
     pub(crate) param: Option<RawJson>,
     pub(crate) headers: Option<RawJson>,
     pub(crate) deadline: Option<Instant>,
@@ -123,7 +125,15 @@ pub struct ParamError(#[source] serde_json::Error);
 
 /// What a call returns.
 #[derive(Clone, Debug)]
-pub struct Response(pub(crate) RawJson);
+pub struct Response(Json);
+
+#[derive(Clone, Debug)]
+enum Json {
+    /// Written here, to be sent and forgotten.
+    Written(Vec<u8>),
+    /// As it came from somewhere.
+    Raw(RawJson),
+}
 
 impl Response {
     /// Returns a value.
@@ -132,13 +142,21 @@ impl Response {
     ///
     /// [`ObjectError`] when the value has no JSON form.
     pub fn new<T: Serialize + ?Sized>(value: &T) -> Result<Self, ObjectError> {
-        RawJson::new(value).map(Self).map_err(ObjectError::text)
+        let json = serde_json::to_vec(value).map_err(ObjectError::text)?;
+        Ok(Self(Json::Written(json)))
     }
 
     /// Returns JSON text as it is.
     #[must_use]
     pub const fn raw(json: RawJson) -> Self {
-        Self(json)
+        Self(Json::Raw(json))
+    }
+
+    pub(crate) fn payload(&self) -> Payload<'_> {
+        match &self.0 {
+            Json::Written(json) => Payload::from_pretty_json(json),
+            Json::Raw(json) => json.payload(),
+        }
     }
 }
 
@@ -270,9 +288,9 @@ mod tests {
             .on("nothing", |(): ()| async move { Ok(()) });
 
         let sum = calc.call(request("add", "[1,2]")).await.unwrap();
-        assert_eq!(sum.0.as_str(), "3");
+        assert_eq!(sum.payload().json(), b"3");
         let nothing = calc.call(Request::new("calc", "nothing", None)).await;
-        assert_eq!(nothing.unwrap().0.as_str(), "null");
+        assert_eq!(nothing.unwrap().payload().json(), b"null");
         let misfit = calc.call(request("add", "\"x\"")).await.unwrap_err();
         assert!(misfit.to_string().contains("does not fit"), "{misfit}");
         assert_eq!(misfit.code, None);

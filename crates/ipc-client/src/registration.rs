@@ -14,8 +14,8 @@ use tokio::sync::watch;
 use crate::{
     Client, RawJson, RegistrationState, RequestError, Watch,
     exchange::Exchange,
-    incoming::Spawn,
     outgoing::{Outgoing, RegisterMessage, ServerMethod},
+    serving::Serve,
 };
 
 /// A registration that is made when it is awaited, made by [`Client::register`].
@@ -32,17 +32,17 @@ use crate::{
 pub struct Register {
     client: Client,
     object: Result<Name, RequestError>,
-    provider: Arc<dyn Spawn>,
+    service: Arc<dyn Serve>,
     mode: Mode,
     interface: Option<RawJson>,
 }
 
 impl Register {
-    pub(crate) fn new(client: Client, object: &str, provider: Arc<dyn Spawn>) -> Self {
+    pub(crate) fn new(client: Client, object: &str, service: Arc<dyn Serve>) -> Self {
         Self {
             client,
             object: Name::new(object).map_err(RequestError::InvalidName),
-            provider,
+            service,
             mode: Mode::default(),
             interface: None,
         }
@@ -66,10 +66,10 @@ impl Register {
 
     async fn register(self) -> Result<Registration, RequestError> {
         let object: Arc<str> = self.object?.as_str().into();
-        let message = RegisterMessage::new(&object, self.mode, self.interface);
+        let message = Arc::new(RegisterMessage::new(&object, self.mode, self.interface));
         let shared = Arc::clone(self.client.shared());
         let (serial, states) =
-            shared.add_object(Arc::clone(&object), self.provider, message.clone())?;
+            shared.add_object(Arc::clone(&object), self.service, Arc::clone(&message))?;
         // From here on the registration's end takes the object out again.
         let registration = Registration {
             client: self.client.clone(),

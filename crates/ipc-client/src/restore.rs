@@ -119,7 +119,7 @@ pub(crate) async fn finish<'a>(
 
 fn submit<'a>(shared: &'a Shared, core: &mut Core, item: Item) -> Restored<'a> {
     let outgoing = match &item {
-        Item::Object { message, .. } => Outgoing::Register(RegisterMessage::clone(message)),
+        Item::Object { message, .. } => Outgoing::Register(Arc::clone(message)),
         Item::Topic(topic) => Outgoing::Listen(ListenMessage::new(topic)),
     };
     let now = Instant::now();

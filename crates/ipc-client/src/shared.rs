@@ -9,21 +9,22 @@ use std::{
     task::{Poll, Waker},
 };
 
-use ipc_wire::{Address, Code, Message, RequestId};
+use ipc_wire::{Address, Code};
 use tokio::{
     sync::{Notify, watch},
-    task::JoinSet,
     time::Instant,
 };
 
 use crate::{
-    ConnectionState, DisconnectReason, ObjectError, RegistrationState, RequestError, Response,
+    ConnectionState, DisconnectReason, ObjectError, RegistrationState, RequestError,
     builder::Config,
-    core::{Core, Greeting, Link, Submitted, Timing},
+    core::{Core, Effects, Greeting, Link, Submitted, Timing},
     feed::Feed,
-    incoming::{Admitted, Job, JobKey, ObjectEntry, Spawn, reply},
-    outgoing::{Outgoing, RegisterMessage, literal},
+    incoming::CallId,
+    objects::ObjectEntry,
+    outgoing::{Outgoing, RegisterMessage},
     pending::Ended,
+    serving::{Next, Outcome, Serve, Turn},
     subscriptions::Topic,
 };
 
@@ -32,11 +33,10 @@ pub(crate) struct Shared {
     address: Address,
     config: Config,
     core: Mutex<Core>,
-    /// The tasks that answer calls. A lock of its own, because starting a task may drop it, and
-    /// with it whatever the application keeps in there.
-    tasks: Mutex<JoinSet<()>>,
     /// There is something to write.
     pub(crate) write: Notify,
+    /// There are calls to be answered.
+    pub(crate) serve: Notify,
     /// The earliest deadline came nearer.
     pub(crate) deadline: Notify,
     /// In the seed dialect: an answer came.
@@ -53,8 +53,8 @@ impl Shared {
             address,
             core: Mutex::new(Core::new(greeting, config.concurrent_calls)),
             config,
-            tasks: Mutex::default(),
             write: Notify::new(),
+            serve: Notify::new(),
             deadline: Notify::new(),
             answered: Notify::new(),
             unblocked: Arc::default(),
@@ -84,24 +84,29 @@ impl Shared {
         // No application code runs under the lock, so a poisoned core would still be whole.
         let mut core = self.core.lock().unwrap_or_else(PoisonError::into_inner);
         let result = change(&mut core);
-        let write = mem::take(&mut core.effects.write);
-        let deadline = mem::take(&mut core.effects.deadline);
-        let unblock = mem::take(&mut core.effects.unblock);
-        let wakers = mem::take(&mut core.effects.wakers);
-        let dropped = mem::take(&mut core.effects.dropped);
-        drop(core);
-        drop(dropped);
-        if write {
+        if !core.effects.is_empty() {
+            let effects = mem::take(&mut core.effects);
+            drop(core);
+            self.carry_out(effects);
+        }
+        result
+    }
+
+    fn carry_out(&self, effects: Effects) {
+        effects.ended.abort();
+        if effects.write {
             self.write.notify_one();
         }
-        if deadline {
+        if effects.serve {
+            self.serve.notify_one();
+        }
+        if effects.deadline {
             self.deadline.notify_one();
         }
-        if unblock {
+        if effects.unblock {
             self.unblocked.notify_waiters();
         }
-        wakers.into_iter().for_each(Waker::wake);
-        result
+        effects.wakers.into_iter().for_each(Waker::wake);
     }
 
     /// Sends a request, unless it has to wait for a connection or for room.
@@ -137,8 +142,8 @@ impl Shared {
     pub(crate) fn add_object(
         &self,
         object: Arc<str>,
-        provider: Arc<dyn Spawn>,
-        message: RegisterMessage,
+        service: Arc<dyn Serve>,
+        message: Arc<RegisterMessage>,
     ) -> Result<(u64, watch::Receiver<RegistrationState>), RequestError> {
         self.with_core(|core| {
             if core.objects.contains(&object) {
@@ -151,13 +156,15 @@ impl Shared {
             let states = core.state_sender();
             let receiver = states.subscribe();
             let entry = ObjectEntry {
+                name: object,
                 serial,
                 is_confirmed: false,
-                provider,
-                message: Arc::new(message),
+                service,
+                message,
                 states,
+                methods: Vec::new(),
             };
-            core.objects.insert(object, entry);
+            core.objects.insert(entry);
             Ok((serial, receiver))
         })
     }
@@ -198,102 +205,51 @@ impl Shared {
         self.with_core(|core| core.remove_feed(topic, feed));
     }
 
-    /// Starts a call, in a task of its own.
-    pub(crate) fn start(self: &Arc<Self>, job: Job) {
-        let key = job.key;
-        let provider = Arc::clone(&job.provider);
-        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        // Tasks that ended are cleared away here, so there are never more than have run at once.
-        while tasks.try_join_next().is_some() {}
-        let task = provider.spawn(job, Arc::clone(self), &mut tasks);
-        drop(tasks);
-        let is_wanted = self.with_core(|core| {
-            core.epoch == key.epoch && core.incoming.started(&key.id, task.clone())
-        });
-        if !is_wanted {
-            task.abort();
-        }
+    /// Ends a turn of the serving task and says what it does next.
+    pub(crate) fn next_turn(&self, turn: &mut Turn) -> Next {
+        self.with_core(|core| {
+            if core.link == Link::Closed {
+                Next::Closed
+            } else if !core.end_turn(turn) {
+                Next::Full(Arc::clone(&self.unblocked).notified_owned())
+            } else if core.begin_turn(turn) {
+                Next::Serve
+            } else {
+                Next::Idle
+            }
+        })
     }
 
-    /// Answers a call, when there is room, and starts the next one that waits.
-    pub(crate) async fn finish(
-        self: &Arc<Self>,
-        key: JobKey,
-        outcome: &Result<Response, ObjectError>,
-    ) {
-        loop {
-            let change = self.with_core(|core| {
-                if core.epoch != key.epoch || !core.incoming.is_running(&key.id) {
-                    return Ok(None);
-                }
-                if core.outbox.is_full() {
-                    return Err(Arc::clone(&self.unblocked).notified_owned());
-                }
-                push_reply(core, outcome, key.reply_id);
-                Ok(core.incoming.finish(&key.id))
-            });
-            match change {
-                Err(change) => change.await,
-                Ok(next) => {
-                    if let Some(next) = next {
-                        self.start(next);
-                    }
-                    return;
-                }
+    /// Answers a call that ran in a task of its own, when there is room.
+    pub(crate) async fn finish(&self, epoch: u64, id: CallId, outcome: &Outcome) {
+        let is_over = |core: &mut Core| !core.incoming.is_running(epoch, &id);
+        self.when_room(is_over).await;
+        self.with_core(|core| {
+            if core.incoming.is_running(epoch, &id) {
+                core.finish(id, outcome);
             }
-        }
+        });
     }
 
     /// Answers a call that is not admitted, when there is room.
-    pub(crate) async fn refuse(&self, id: Option<RequestId>, error: ObjectError) {
-        let outcome = Err(error);
+    pub(crate) async fn refuse(&self, id: &CallId, error: ObjectError) {
+        self.when_room(|core| core.link != Link::Up).await;
+        self.with_core(|core| core.reply(id, &Err(error)));
+    }
+
+    /// Waits for room in the outbox, or until it is not needed any more.
+    async fn when_room(&self, is_needless: impl Fn(&mut Core) -> bool) {
         loop {
+            // Made under the lock, so no change can slip by before it is waited for.
             let change = self.with_core(|core| {
-                if core.outbox.is_full() && core.link == Link::Up {
-                    return Some(Arc::clone(&self.unblocked).notified_owned());
-                }
-                push_reply(core, &outcome, id);
-                None
+                let is_blocked = core.outbox.is_full() && !is_needless(core);
+                is_blocked.then(|| Arc::clone(&self.unblocked).notified_owned())
             });
             match change {
                 Some(change) => change.await,
                 None => return,
             }
         }
-    }
-
-    /// Decides about a call that came, and starts it if it may run.
-    pub(crate) fn admit(
-        self: &Arc<Self>,
-        call: &ipc_wire::Call<'_>,
-    ) -> Option<(Option<RequestId>, ObjectError)> {
-        let admitted = self.with_core(|core| {
-            let Core {
-                incoming,
-                objects,
-                epoch,
-                ..
-            } = core;
-            incoming.admit(call, objects, *epoch)
-        });
-        match admitted {
-            Admitted::Start(job) => self.start(job),
-            Admitted::Waits => {}
-            Admitted::Refused(id, error) => return Some((id, error)),
-        }
-        None
-    }
-
-    /// Aborts a call that the caller gave up.
-    pub(crate) fn cancel(self: &Arc<Self>, id: &RequestId) {
-        let cancelled = self.with_core(|core| core.incoming.cancel(id));
-        if let Some(task) = cancelled.task {
-            task.abort();
-        }
-        if let Some(next) = cancelled.next {
-            self.start(next);
-        }
-        drop(cancelled.waited);
     }
 
     pub(crate) fn expire(&self) {
@@ -310,7 +266,6 @@ impl Shared {
     /// The connection is lost.
     pub(crate) fn lose(&self) {
         self.with_core(Core::lose);
-        self.abort_tasks();
     }
 
     /// Says why there is no connection.
@@ -322,7 +277,6 @@ impl Shared {
     /// There will be no connection any more.
     pub(crate) fn end(&self, reason: Option<DisconnectReason>) {
         self.with_core(Core::close);
-        self.abort_tasks();
         self.states.send_if_modified(|state| {
             let is_new = !matches!(state, ConnectionState::Closed { .. });
             if is_new {
@@ -352,32 +306,6 @@ impl Shared {
     pub(crate) async fn closing(&self) {
         // The sender is a field of self, so it cannot be gone.
         drop(self.closing.subscribe().wait_for(|closing| *closing).await);
-    }
-
-    fn abort_tasks(&self) {
-        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut ended = mem::take(&mut *tasks);
-        drop(tasks);
-        ended.abort_all();
-    }
-}
-
-fn push_reply(core: &mut Core, outcome: &Result<Response, ObjectError>, id: Option<RequestId>) {
-    let code = outcome.as_ref().err().and_then(|error| error.code);
-    let code = code.map(|code| literal(code.as_str()));
-    let message = Message::Reply(reply(
-        outcome,
-        code.as_deref(),
-        id.as_ref().map(RequestId::as_id),
-    ));
-    if let Err(too_large) = core.push(&message, None) {
-        let text = format!("the response has {} bytes, too many", too_large.bytes);
-        let outcome = Err(ObjectError::text(text));
-        // An error of a few words; a server that takes less than that cannot be answered.
-        drop(core.push(
-            &Message::Reply(reply(&outcome, None, id.as_ref().map(RequestId::as_id))),
-            None,
-        ));
     }
 }
 

@@ -5,7 +5,7 @@ use std::{
     future::poll_fn,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 
 use futures_core::Stream;
@@ -56,6 +56,14 @@ impl Subscription {
     /// Dropping the future loses nothing.
     pub async fn recv(&mut self) -> Option<Result<Event, Lagged>> {
         poll_fn(|cx| self.feed.poll_next(cx)).await
+    }
+
+    /// What is there already; nobody is woken for what comes later.
+    pub(crate) fn try_recv(&self) -> Option<Option<Result<Event, Lagged>>> {
+        match self.feed.poll_next(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(received) => Some(received),
+            Poll::Pending => None,
+        }
     }
 
     /// Listens to the event of exactly this name, too.

@@ -3,9 +3,10 @@
 use std::{
     future::pending,
     sync::{
-        Arc,
+        Arc, Barrier,
         atomic::{AtomicBool, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use ipc_client::{
@@ -284,4 +285,107 @@ async fn a_provider_may_hold_the_client_and_call_through_it() {
     drop(registration);
     assert_eq!(peer.next().await["method"], "unregister");
     assert_eq!(peer.try_next().await, None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_whose_handlers_compute_for_long_get_threads_of_their_own() {
+    let server = Server::bind().await;
+    let (client, mut peer) = server.connected().await;
+    let both = Arc::new(Barrier::new(2));
+    let methods = Methods::new()
+        .on("compute", |(): ()| async {
+            let start = Instant::now();
+            while start.elapsed() < Duration::from_millis(1) {}
+            Ok(())
+        })
+        .on("meet", move |(): ()| {
+            let both = Arc::clone(&both);
+            async move {
+                // Ends only if the other call runs at the same time.
+                both.wait();
+                Ok(())
+            }
+        });
+    let _registration = register(&client, &mut peer, methods).await;
+    for id in 1..5 {
+        peer.send(&call("compute", &json!(null), id)).await;
+        assert_eq!(peer.next().await["id"], id);
+    }
+    for id in 5..7 {
+        peer.send(&call("meet", &json!(null), id)).await;
+    }
+    let mut met = [
+        peer.next().await["id"].as_u64(),
+        peer.next().await["id"].as_u64(),
+    ];
+    met.sort_unstable();
+    assert_eq!(met, [Some(5), Some(6)]);
+}
+
+/// Panics when it is dropped.
+struct Fragile;
+
+impl Drop for Fragile {
+    fn drop(&mut self) {
+        assert!(std::thread::panicking(), "on purpose");
+    }
+}
+
+#[tokio::test]
+async fn a_panic_at_the_end_of_a_handler_is_answered_and_the_next_call_works() {
+    let server = Server::bind().await;
+    let (client, mut peer) = server.connected().await;
+    let methods = Methods::new()
+        .on("fragile", |(): ()| {
+            let fragile = Fragile;
+            async move {
+                let _fragile = fragile;
+                Ok(())
+            }
+        })
+        .on("fast", |(): ()| async { Ok("fast") });
+    let _registration = register(&client, &mut peer, methods).await;
+    peer.send(&call("fragile", &json!(null), 1)).await;
+    assert_eq!(
+        peer.next().await["error"],
+        "the handler of 'fragile' panicked"
+    );
+    peer.send(&call("fast", &json!(null), 2)).await;
+    assert_eq!(peer.next().await, json!({"response": "fast", "id": 2}));
+}
+
+#[tokio::test]
+async fn calls_that_come_together_are_answered_in_order_however_many() {
+    let server = Server::bind().await;
+    let (client, mut peer) = server.connected().await;
+    let _registration = register(&client, &mut peer, Calc).await;
+    let calls: String = (0..1000)
+        .map(|id| format!("{}\n", call("add", &json!([id, 1]), id)))
+        .collect();
+    peer.send_text(&calls).await;
+    for id in 0..1000 {
+        let expected = json!({"response": id + 1, "id": id});
+        assert_eq!(peer.next().await, expected);
+    }
+}
+
+#[tokio::test]
+async fn ids_that_are_no_small_numbers_come_back_as_they_were() {
+    let server = Server::bind().await;
+    let (client, mut peer) = server.connected().await;
+    let (methods, dropped) = endless();
+    let _registration = register(&client, &mut peer, methods).await;
+    for id in ["\"a\\u0062\"", "-7", "18446744073709551616"] {
+        let called = format!("{{\"object\":\"calc\",\"method\":\"fast\",\"id\":{id}}}\n");
+        peer.send_text(&called).await;
+        let id: Value = serde_json::from_str(id).unwrap();
+        assert_eq!(peer.next().await["id"], id);
+    }
+    let endless = json!({"object": "calc", "method": "endless", "id": "x"});
+    peer.send(&endless).await;
+    peer.send(&call("fast", &json!(null), 1)).await;
+    assert_eq!(peer.next().await["id"], 1);
+    let cancel = json!({"event": "ipc.cancel", "result": {"id": "x"}});
+    peer.send(&cancel).await;
+    dropped.notified().await;
 }

@@ -1,7 +1,12 @@
 //! Calls, and everything that can become of them.
 
-use std::{future, sync::Arc, time::Duration};
+use std::{
+    future,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
+use futures_util::future::poll_immediate;
 use ipc_client::{CallError, Client, Code, Methods, Mode, ObjectError, RequestError, WaitError};
 use tokio::sync::{Notify, mpsc};
 
@@ -55,6 +60,42 @@ async fn many_calls_travel_together_and_each_gets_its_own_response() {
     for (n, call) in calls.collect::<Vec<_>>().into_iter().enumerate() {
         assert_eq!(call.await.unwrap().unwrap(), 2 * n as u64);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn across_threads_every_call_is_answered_whatever_others_give_up() {
+    let server = start_server();
+    let (provider, caller) = (
+        connect(&server, "provider").await,
+        connect(&server, "caller").await,
+    );
+    // Some are answered in place, some later, some compute for so long that they get tasks.
+    let object = Methods::new().on("double", |n: u64| async move {
+        for _ in 0..n % 3 {
+            tokio::task::yield_now().await;
+        }
+        let start = Instant::now();
+        while n.is_multiple_of(100) && start.elapsed() < Duration::from_micros(200) {}
+        Ok(n * 2)
+    });
+    let _registration = provider.register("calc", object).await.unwrap();
+    let calling = (0..16).map(|_| {
+        let calc = caller.object("calc");
+        tokio::spawn(async move {
+            for n in 0..300 {
+                let call = calc.call::<u64>("double", &n).into_future();
+                if n % 7 == 0 {
+                    drop(poll_immediate(call).await);
+                } else {
+                    assert_eq!(call.await.unwrap(), 2 * n);
+                }
+            }
+        })
+    });
+    for task in calling.collect::<Vec<_>>() {
+        task.await.unwrap();
+    }
+    assert_eq!(caller.stats().await.unwrap()["calls_open"], 0);
 }
 
 /// A provider that tells when it is asked and when its handler is dropped.

@@ -74,6 +74,20 @@ fn a_listener_hears_itself() {
     assert_eq!(heard.len(), 5, "{said:?}");
 }
 
+#[test]
+fn a_program_without_async_calls_and_listens() {
+    let server = start_server();
+    let said = Example::start("blocking", &server.addresses()[0].to_string()).finish();
+    assert!(said[0].starts_with("this program has "), "{said:?}");
+    let heard = [
+        "temp.kitchen: 21.5",
+        "temp.kitchen: 21.75",
+        "temp.kitchen: 22",
+    ];
+    assert_eq!(said[1..4], heard);
+    assert_eq!(said[4], "no event came in time");
+}
+
 #[tokio::test]
 async fn a_seed_peer_over_a_bare_socket_answers_the_library() {
     let server = start_server();

@@ -7,7 +7,7 @@ use anyhow::bail;
 
 use crate::{
     load::{Budget, Tally},
-    peers::{Peer, Spec},
+    peers::{Kind, Peer, Spec},
     works::{Sample, rounds::timed},
 };
 
@@ -16,10 +16,10 @@ pub(super) trait Blocking {
     fn call(&mut self) -> anyhow::Result<()>;
 }
 
-/// Whether the peer's client library has such a form that is measured. Ours comes here as soon as
-/// there is one.
+/// Whether the peer's client library has such a form that is measured.
 pub(super) fn is_there(peer: &Peer) -> bool {
-    cfg!(feature = "peers") && peer.site.spec.is_dbus()
+    let spec = peer.site.spec;
+    spec.kind == Kind::Ours || cfg!(feature = "peers") && spec.is_dbus()
 }
 
 /// The name of its series.
@@ -27,11 +27,10 @@ pub(super) fn name(spec: Spec) -> String {
     format!("{}, blocking", spec.name())
 }
 
-#[cfg_attr(
-    not(feature = "peers"),
-    expect(unused_variables, reason = "only peers have one")
-)]
 pub(super) fn round(peer: &Peer, budget: Budget) -> anyhow::Result<Sample> {
+    if peer.site.spec.kind == Kind::Ours {
+        return drive(peer, super::ours::Waiting::connect(peer)?, budget);
+    }
     #[cfg(feature = "peers")]
     if peer.site.spec.is_dbus() {
         return drive(peer, super::dbus::Waiting::connect(peer)?, budget);
@@ -39,10 +38,6 @@ pub(super) fn round(peer: &Peer, budget: Budget) -> anyhow::Result<Sample> {
     bail!("there is no blocking client to measure")
 }
 
-#[cfg_attr(
-    not(feature = "peers"),
-    expect(dead_code, reason = "only peers have one")
-)]
 fn drive(peer: &Peer, mut library: impl Blocking, budget: Budget) -> anyhow::Result<Sample> {
     // The first call sets up what is set up on first use.
     library.call()?;

@@ -3,8 +3,14 @@
 use anyhow::Context;
 use ipc_client::{Client, RawJson, Registration, Request, Response};
 
-use super::{Library, Shared};
-use crate::peers::Peer;
+use super::{Library, Shared, blocking::Blocking};
+use crate::{
+    payload::{Shape, payload},
+    peers::Peer,
+};
+
+/// The object that the waiting form calls.
+const NAME: &str = "bench-waiting";
 
 pub(super) struct Ours {
     callers: Vec<Client>,
@@ -40,6 +46,37 @@ impl Library for Ours {
         let object = self.callers[caller].object(self.shared.object);
         let call = object.call_raw("m", Some(self.param.clone()));
         call.await.context("a call failed")?;
+        Ok(())
+    }
+}
+
+/// The client for programs without async; its provider answers in the thread that drives the
+/// provider's connection.
+pub(super) struct Waiting {
+    object: ipc_client::blocking::Object,
+    param: RawJson,
+    _provider: ipc_client::blocking::Registration,
+}
+
+impl Waiting {
+    pub(super) fn connect(peer: &Peer) -> anyhow::Result<Self> {
+        let address = || anyhow::Ok(peer.site.addresses[0].to_string().parse()?);
+        let connect = || anyhow::Ok(Client::builder().address(address()?).connect_blocking()?);
+        let answer = |request: Request| async move { Response::new(&request.raw_param()) };
+        let provider = connect()?.register(NAME, answer).wait()?;
+        let text = String::from_utf8(payload(Shape::Text, 64))?;
+        Ok(Self {
+            object: connect()?.object(NAME),
+            param: RawJson::from_text(text)?,
+            _provider: provider,
+        })
+    }
+}
+
+impl Blocking for Waiting {
+    fn call(&mut self) -> anyhow::Result<()> {
+        let call = self.object.call_raw("m", Some(self.param.clone()));
+        call.wait().context("a call failed")?;
         Ok(())
     }
 }

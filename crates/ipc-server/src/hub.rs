@@ -132,6 +132,7 @@ impl Hub {
                 polled => polled?,
             }
             now = Instant::now();
+            let has_work = !events.is_empty() || !self.ready.is_empty();
             if !events.is_empty() {
                 self.polling.note_event(now);
                 self.note_events(&events);
@@ -142,6 +143,10 @@ impl Hub {
             self.write_dirty(now);
             if self.is_stopping.load(Ordering::Acquire) && self.stop(now) {
                 return Ok(());
+            }
+            if has_work {
+                now = Instant::now();
+                self.polling.begin_wait(now);
             }
         }
     }

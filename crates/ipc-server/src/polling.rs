@@ -2,9 +2,10 @@
 //!
 //! Waking a thread on another core takes some 30 µs on a virtual machine, most of what a call
 //! takes that travels alone. While messages follow each other closely, the loop looks again for a
-//! while instead of sleeping. It must pay: when they come further apart on average, the loop
-//! sleeps at once, so that a thousand messages a second cost nothing; and when looking has found
-//! nothing a few times in a row, it sleeps through the next messages before it tries again.
+//! while instead of sleeping. It must pay: when the waits between them are longer on average, the
+//! loop sleeps at once, so that a thousand messages a second cost nothing; and when looking has
+//! found nothing a few times in a row, it sleeps through the next messages before it tries again.
+//! Only waiting counts: the time that a large message takes says nothing about when the next comes.
 
 use std::time::{Duration, Instant};
 
@@ -29,13 +30,13 @@ const RESTS: u32 = 128;
 pub(crate) struct Polling {
     window: Duration,
     average_gap: Duration,
-    last_event: Instant,
+    waiting_since: Instant,
     n_in_vain: u32,
     n_rests: u32,
 }
 
 impl Polling {
-    /// Looks for at most `window` after an event; not at all when it is zero, or on one core,
+    /// Looks for at most `window` after the last work; not at all when it is zero, or on one core,
     /// where looking would keep everyone else from running.
     pub(crate) fn new(window: Duration, now: Instant) -> Self {
         let window = if has_other_cores() {
@@ -47,15 +48,20 @@ impl Polling {
         Self {
             window,
             average_gap: LONGEST_GAP,
-            last_event: now,
+            waiting_since: now,
             n_in_vain,
             n_rests,
         }
     }
 
+    /// Everything that came is dealt with.
+    pub(crate) const fn begin_wait(&mut self, now: Instant) {
+        self.waiting_since = now;
+    }
+
     /// Events came.
     pub(crate) fn note_event(&mut self, now: Instant) {
-        let gap = now.saturating_duration_since(self.last_event);
+        let gap = now.saturating_duration_since(self.waiting_since);
         if 0 < self.n_rests {
             self.n_rests -= 1;
         } else if gap < self.window {
@@ -67,12 +73,11 @@ impl Polling {
             }
         }
         self.average_gap = (self.average_gap * (WEIGHT - 1) + gap.min(LONGEST_GAP)) / WEIGHT;
-        self.last_event = now;
     }
 
     /// Whether to look again instead of sleeping.
     pub(crate) fn is_worthwhile(&self, now: Instant) -> bool {
-        self.n_rests == 0 && self.is_close() && now < self.last_event + self.window
+        self.n_rests == 0 && self.is_close() && now < self.waiting_since + self.window
     }
 
     /// Whether events follow each other so closely that looking could pay. While the loop sleeps,
@@ -99,7 +104,7 @@ mod tests {
         Polling {
             window: DEFAULT_WINDOW,
             average_gap,
-            last_event: now,
+            waiting_since: now,
             n_in_vain: 0,
             n_rests: 0,
         }
@@ -113,6 +118,7 @@ mod tests {
         for (n, gap_us) in gaps_us.iter().cycle().take(1100).enumerate() {
             now += Duration::from_micros(*gap_us);
             polling.note_event(now);
+            polling.begin_wait(now);
             n_looks += usize::from(100 <= n && polling.is_worthwhile(now));
         }
         n_looks

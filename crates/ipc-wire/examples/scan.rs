@@ -21,9 +21,9 @@ const TOTAL_BYTES: usize = 64 * 1024 * 1024;
 /// How often that is done; the best counts.
 const N_ROUNDS: usize = 5;
 
-const KINDS: [&str; 11] = [
-    "call", "param", "mixed", "compact", "pretty", "numbers", "text", "escapes", "german",
-    "cyrillic", "cjk",
+const KINDS: [&str; 12] = [
+    "call", "param", "mixed", "sensors", "compact", "pretty", "numbers", "text", "escapes",
+    "german", "cyrillic", "cjk",
 ];
 
 fn main() {
@@ -77,6 +77,15 @@ fn message(kind: &str) -> Vec<u8> {
             write!(
                 json,
                 "{{\"id\": {n}, \"name\": \"größe {n}\", \"on\": true, \"at\": [1.5e3, -{n}.25, null]}}, "
+            )
+        }),
+        "sensors" => records(|json, n| {
+            write!(
+                json,
+                "{{\"id\":{n},\"name\":\"sensor-{n}\",\"celsius\":{}.5,\"seen\":false,\
+                 \"tags\":[\"ro\\\"om\",\"k\\u00fcche\",null],\"at\":{{\"x\":{},\"y\":-{n}}}}},",
+                n % 40,
+                n * 7
             )
         }),
         "compact" => records(|json, n| {

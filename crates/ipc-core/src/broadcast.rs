@@ -8,7 +8,7 @@ use bytes::Bytes;
 use ipc_wire::{Dialect, LARGE_BYTES, Message};
 use slab::Slab;
 
-use crate::buffers::{Buffers, Pool};
+use crate::buffers::Buffers;
 
 /// Where a buffer ends and the next begins: as much as a few connections publish in one turn.
 const BUFFER_BYTES: usize = 1024 * 1024;
@@ -46,23 +46,25 @@ struct Buffer {
     n_holders: usize,
 }
 
-/// The buffers; all are given back when nobody holds a piece of them.
+/// The buffers. One that nobody holds a piece of is the next; of several, one is kept.
 #[derive(Debug, Default)]
 pub(crate) struct Broadcasts {
     buffers: Slab<Buffer>,
     /// The one that is added to.
     open: Option<usize>,
+    /// The memory for the next one.
+    spare: Vec<u8>,
 }
 
 impl Broadcasts {
     /// Encodes a message, in the line dialect, and holds it.
-    fn encode(&mut self, message: &Message<'_>, pool: &mut Pool) -> Piece {
+    fn encode(&mut self, message: &Message<'_>) -> Piece {
         let is_open = |buffer: &Buffer| buffer.bytes.len() < BUFFER_BYTES;
         let open = self
             .open
             .filter(|&key| self.buffers.get(key).is_some_and(is_open));
         let key = open.unwrap_or_else(|| {
-            let bytes = pool.take();
+            let bytes = std::mem::take(&mut self.spare);
             self.buffers.insert(Buffer {
                 bytes,
                 n_holders: 0,
@@ -97,13 +99,14 @@ impl Broadcasts {
     }
 
     /// Gives a piece back that was held.
-    pub(crate) fn release(&mut self, piece: Piece, pool: &mut Pool) {
+    pub(crate) fn release(&mut self, piece: Piece) {
         let Some(buffer) = self.buffers.get_mut(piece.buffer) else {
             return;
         };
         buffer.n_holders -= 1;
         if buffer.n_holders == 0 {
-            pool.give(self.buffers.remove(piece.buffer).bytes);
+            self.spare = self.buffers.remove(piece.buffer).bytes;
+            self.spare.clear();
             self.open = self.open.filter(|&open| open != piece.buffer);
         }
     }
@@ -130,7 +133,7 @@ impl Encoded {
     /// Encodes a message that goes to many.
     pub(crate) fn new(message: &Message<'_>, dialect: Dialect, buffers: &mut Buffers) -> Self {
         if dialect == Dialect::Lines && message.payload_bytes() < LARGE_BYTES {
-            return Self::Common(buffers.broadcasts.encode(message, &mut buffers.pool));
+            return Self::Common(buffers.broadcasts.encode(message));
         }
         let mut bytes = buffers.pool.take();
         message.encode(&mut bytes, dialect);
@@ -146,7 +149,7 @@ impl Encoded {
         match self {
             Self::Small(bytes) => buffers.pool.give(bytes),
             Self::Large(_) => {}
-            Self::Common(piece) => buffers.broadcasts.release(piece, &mut buffers.pool),
+            Self::Common(piece) => buffers.broadcasts.release(piece),
         }
     }
 

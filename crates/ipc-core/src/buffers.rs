@@ -6,6 +6,10 @@ use crate::broadcast::Broadcasts;
 /// that are sent a little at a time. What is beyond goes back to the allocator.
 const POOL_BYTES: usize = 4 * 1024 * 1024;
 
+/// The largest buffer that is kept: a queue that holds a few bytes in a buffer for a long time is
+/// charged for the bytes.
+const BUFFER_BYTES: usize = 128 * 1024;
+
 /// Empty buffers that outboxes take from and give back to, so that an idle session holds none.
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
@@ -21,9 +25,10 @@ impl Pool {
     }
 
     pub(crate) fn give(&mut self, mut buffer: Vec<u8>) {
-        let is_kept = self.n_bytes + buffer.capacity() <= POOL_BYTES;
-        if 0 < buffer.capacity() && is_kept {
-            self.n_bytes += buffer.capacity();
+        let capacity = buffer.capacity();
+        let is_kept = (1..=BUFFER_BYTES).contains(&capacity);
+        if is_kept && self.n_bytes + capacity <= POOL_BYTES {
+            self.n_bytes += capacity;
             buffer.clear();
             self.buffers.push(buffer);
         }

@@ -318,14 +318,14 @@ impl Queue {
         } else {
             self.n_written -= bytes.len();
         }
-        broadcasts.release(piece, pool);
+        broadcasts.release(piece);
     }
 
     /// Forgets everything; how many bytes that were.
     pub(crate) fn clear(&mut self, buffers: &mut Buffers) -> usize {
         let n_bytes = self.queued_bytes;
         if let Some(piece) = self.common {
-            buffers.broadcasts.release(piece, &mut buffers.pool);
+            buffers.broadcasts.release(piece);
         }
         *self = Self::default();
         n_bytes

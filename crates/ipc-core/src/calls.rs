@@ -120,12 +120,10 @@ impl Calls {
         (u64::from(entry.serial) == id.0 >> SLOT_BITS).then_some(&entry.call)
     }
 
-    /// Puts a call at the end of a list.
+    /// Puts an open call at the end of a list.
     pub(crate) fn link(&mut self, end: End, list: &mut CallList, id: CallId) {
-        let Some(slot) = u32::try_from(id.slot())
-            .ok()
-            .filter(|_| self.get(id).is_some())
-        else {
+        debug_assert!(self.get(id).is_some(), "only open calls are on lists");
+        let Ok(slot) = u32::try_from(id.slot()) else {
             return;
         };
         self.set_links(
@@ -153,12 +151,10 @@ impl Calls {
         list.len += 1;
     }
 
-    /// Takes a call out of a list.
+    /// Takes an open call out of a list that it is on.
     pub(crate) fn unlink(&mut self, end: End, list: &mut CallList, id: CallId) {
-        let Some(slot) = u32::try_from(id.slot())
-            .ok()
-            .filter(|_| self.get(id).is_some())
-        else {
+        debug_assert!(self.get(id).is_some(), "only open calls are on lists");
+        let Ok(slot) = u32::try_from(id.slot()) else {
             return;
         };
         let Links { before, after } = self.links(slot, end);
@@ -192,10 +188,9 @@ impl Calls {
     }
 
     /// Ends a call that is on no list any more.
-    pub(crate) fn remove(&mut self, id: CallId) {
-        if self.get(id).is_some() {
-            self.entries.remove(id.slot());
-        }
+    pub(crate) fn remove(&mut self, id: CallId) -> Option<OpenCall> {
+        self.get(id)?;
+        Some(self.entries.remove(id.slot()).call)
     }
 
     /// The first call of a list.

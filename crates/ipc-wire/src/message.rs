@@ -36,7 +36,7 @@ impl<'a> Text<'a> {
     #[must_use]
     pub fn decode(&self) -> Option<Cow<'a, str>> {
         let content = self.0.get(1..self.0.len().checked_sub(1)?)?;
-        if memchr::memchr(b'\\', content).is_none() {
+        if !content.contains(&b'\\') {
             return std::str::from_utf8(content).ok().map(Cow::Borrowed);
         }
         serde_json::from_slice::<String>(self.0)

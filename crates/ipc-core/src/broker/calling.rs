@@ -173,17 +173,18 @@ impl Broker {
 
     /// Takes a call out of every table; its answer is the caller's to give.
     pub(super) fn close_call(&mut self, id: CallId) -> Option<OpenCall> {
-        let call = *self.calls.get(id)?;
+        let call = self.calls.get(id)?;
+        let provider = call.provider;
         if let Some(session) = self.sessions.get_mut(call.caller) {
-            self.calls.unlink(End::Caller, &mut session.calls_out, id);
             if let ReplyTo::Id(request) = &call.reply_to {
                 session.in_flight.remove(request, Request::Call(id));
             }
+            self.calls.unlink(End::Caller, &mut session.calls_out, id);
         }
-        if let Some(session) = self.sessions.get_mut(call.provider) {
+        if let Some(session) = self.sessions.get_mut(provider) {
             self.calls.unlink(End::Provider, &mut session.calls_in, id);
         }
-        self.calls.remove(id);
+        let call = self.calls.remove(id)?;
         self.stats.calls_answered += 1;
         if call.deadline.is_some() {
             self.cancel_deadline();

@@ -77,7 +77,7 @@ impl Scanner {
     /// ends; whether it did.
     #[inline(always)]
     pub(super) fn nested(&mut self, blocks: impl Blocks, message: &[u8]) -> bool {
-        if !matches!(self.state, State::Value | State::AfterValue) {
+        if !matches!(self.state, State::Value | State::AfterValue) || FAST_DEPTH < self.depth {
             return false;
         }
         let mut reader = Reader::new(blocks, message, self.position);
@@ -99,24 +99,29 @@ impl Scanner {
 
     #[inline(always)]
     fn read_words(&mut self, reader: &mut Reader<'_, impl Blocks>) {
+        #[expect(clippy::cast_possible_truncation, reason = "only so deep is gone here")]
+        let containers = self.containers as u64;
         let mut walk = Walk {
             words: *reader,
-            max_depth: self.max_depth,
+            max_depth: self.max_depth.min(FAST_DEPTH),
             depth: self.depth,
-            containers: self.containers,
+            containers,
         };
         self.state = walk.go(self.state == State::AfterValue);
         *reader = walk.words;
-        (self.depth, self.containers) = (walk.depth, walk.containers);
+        (self.depth, self.containers) = (walk.depth, walk.containers.into());
     }
 }
+
+/// The deepest nesting that the fast way follows: one bit of a word a level.
+const FAST_DEPTH: u32 = u64::BITS;
 
 /// The way through a container of the top level, with all that has to be remembered at hand.
 struct Walk<'m, B> {
     words: Reader<'m, B>,
     max_depth: u32,
     depth: u32,
-    containers: u128,
+    containers: u64,
 }
 
 /// What comes next on the way.
@@ -202,7 +207,7 @@ impl<B: Blocks> Walk<'_, B> {
     }
 
     #[inline(always)]
-    fn open(&mut self, container: u128) {
+    fn open(&mut self, container: u64) {
         self.words.position += 1;
         self.depth += 1;
         self.containers = self.containers << 1 | container;

@@ -305,3 +305,28 @@ fn a_million_digits_are_no_id_and_no_timeout() {
         assert!(matches!(fault, Fault::WrongType { key: found, .. } if found == key));
     }
 }
+
+#[test]
+fn a_container_closes_as_it_was_opened_however_deep_it_is() {
+    for n_levels in (1..=127).filter(|n| n % 7 == 0 || (60..70).contains(n) || 125 < *n) {
+        // Objects and arrays in an order that no short period repeats.
+        let is_object = |level: usize| (level * level / 3).is_multiple_of(2);
+        let open = (0..n_levels).map(|level| if is_object(level) { "{\"a\":" } else { "[" });
+        let closers = (0..n_levels)
+            .rev()
+            .map(|level| if is_object(level) { '}' } else { ']' });
+        let (open, closers): (String, String) = (open.collect(), closers.collect());
+        let found = |closers: &str| {
+            let stream = format!("{{\"response\":{open}1{closers}}}");
+            outcome([stream.as_bytes()], DecodeLimits::default())
+        };
+        let whole = found(&closers);
+        assert_eq!((whole.messages.len(), whole.fault), (1, None), "{n_levels}");
+        for n in 0..n_levels {
+            let mut wrong: Vec<char> = closers.chars().collect();
+            wrong[n] = if wrong[n] == '}' { ']' } else { '}' };
+            let wrong = found(&wrong.into_iter().collect::<String>());
+            assert!(wrong.fault.is_some(), "level {n} of {n_levels}");
+        }
+    }
+}

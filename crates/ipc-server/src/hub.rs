@@ -3,11 +3,14 @@
 //! A turn reads one chunk from each connection that has something, handles every message in it,
 //! and then writes each outbox that has got something once. Nothing in a turn waits, and what one
 //! connection may do in a turn is bounded, so a peer that is slow or greedy delays nobody. Only
-//! this file knows that there is one loop.
+//! this module knows that there is one loop.
+
+mod reading;
+mod writing;
 
 use std::{
     collections::VecDeque,
-    io::{self, Read, Write},
+    io::{self, Write},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -16,15 +19,12 @@ use std::{
 };
 
 use ipc_core::{Broker, CloseReason, Input, Output, SessionId};
-use ipc_wire::{DecodeLimits, Decoder, Fault};
+use ipc_wire::{DecodeLimits, Decoder};
 use mio::{Events, Interest, Poll, Registry, Token};
 
+use self::reading::CHUNK_BYTES;
 use crate::{
-    SERVER_NAME,
-    connection::{Connection, Written},
-    listener::Listener,
-    polling::Polling,
-    server::Settings,
+    SERVER_NAME, connection::Connection, listener::Listener, polling::Polling, server::Settings,
     stream::Stream,
 };
 
@@ -34,13 +34,6 @@ pub(crate) const WAKE: Token = Token(0);
 /// The token of the first listener; those of the connections follow the listeners'.
 const FIRST_LISTENER: usize = 1;
 
-/// What is read from one connection in one turn: a thousand small messages, or a quarter of a
-/// millisecond of looking through large ones.
-const CHUNK_BYTES: usize = 256 * 1024;
-
-/// What is written to one connection in one turn, so that a large message shares the turn.
-const WRITE_BYTES_PER_TURN: usize = 256 * 1024;
-
 /// Connections accepted from one listener in one turn.
 const ACCEPTS_PER_TURN: usize = 64;
 
@@ -49,10 +42,6 @@ const EVENTS_PER_TURN: usize = 1024;
 
 /// How long a closed connection may take to read its last message before it is dropped.
 const LINGER: Duration = Duration::from_secs(1);
-
-/// Memory for unfinished messages of all connections together; beyond it the connection that
-/// holds the most is closed.
-const RECEIVE_BYTES: usize = 256 * 1024 * 1024;
 
 #[derive(Debug)]
 pub(crate) struct Hub {
@@ -236,119 +225,6 @@ impl Hub {
         }
     }
 
-    /// Reads one chunk from each connection that was ready when the turn began.
-    fn read_ready(&mut self, now: Instant) {
-        for _ in 0..self.ready.len() {
-            let Some(session) = self.ready.pop_front() else {
-                return;
-            };
-            let Some(connection) = connection(&mut self.connections, session) else {
-                continue;
-            };
-            connection.is_ready = false;
-            if connection.has_ended {
-                if connection.is_write_closed {
-                    self.drop_connection(session, CloseReason::Left, now);
-                }
-                continue;
-            }
-            match connection.stream.read(&mut self.scratch) {
-                Ok(0) => self.end_of_stream(session, now),
-                Ok(n_bytes) => self.receive(session, n_bytes, now),
-                Err(error) => match error.kind() {
-                    io::ErrorKind::WouldBlock => {}
-                    io::ErrorKind::Interrupted => self.mark_ready(session),
-                    _ => self.drop_connection(session, CloseReason::Failed, now),
-                },
-            }
-        }
-    }
-
-    /// Hands every message of a chunk to the broker.
-    fn receive(&mut self, session: SessionId, n_bytes: usize, now: Instant) {
-        let Some(connection) = connection(&mut self.connections, session) else {
-            return;
-        };
-        connection.note_heard();
-        if !connection.is_closing {
-            let buffered_bytes = connection.buffered_bytes();
-            let kept = connection.decoder.take();
-            let mut decoder = kept.or_else(|| self.decoder.take()).unwrap_or_else(|| {
-                // Another connection keeps it.
-                Box::new(Decoder::new(self.decode_limits))
-            });
-            let mut chunk = &self.scratch[..n_bytes];
-            loop {
-                match decoder.decode(&mut chunk) {
-                    Ok(Some(ref message)) => {
-                        tracing::trace!(client = session.client(), "message");
-                        self.broker.handle(Input::Received(session, message), now);
-                    }
-                    Ok(None) => break,
-                    Err(fault) => {
-                        tracing::debug!(client = session.client(), %fault, "broken stream");
-                        self.broker.handle(Input::Broken(session, &fault), now);
-                        break;
-                    }
-                }
-            }
-            connection.ends_lines |= decoder.has_ended_line();
-            if decoder.is_idle() {
-                decoder.restart();
-                self.decoder = Some(decoder);
-            } else {
-                connection.decoder = Some(decoder);
-            }
-            self.receive_bytes += connection.buffered_bytes();
-            self.receive_bytes -= buffered_bytes;
-        }
-        // A chunk that is not full has emptied the socket; on Linux, whatever comes afterwards is
-        // told as a new event. Elsewhere, and at the end of the stream, only a read can tell.
-        let is_drained = n_bytes < CHUNK_BYTES && cfg!(target_os = "linux");
-        if !is_drained || connection.is_read_closed {
-            self.mark_ready(session);
-        }
-        if RECEIVE_BYTES < self.receive_bytes {
-            self.make_receive_room(now);
-        }
-        self.apply(now);
-    }
-
-    /// Closes the connection whose unfinished message takes the most memory.
-    fn make_receive_room(&mut self, now: Instant) {
-        let open = self
-            .connections
-            .iter()
-            .flatten()
-            .filter(|connection| !connection.is_closing);
-        if let Some(largest) = open.max_by_key(|connection| connection.buffered_bytes()) {
-            let session = largest.id;
-            tracing::warn!(
-                client = session.client(),
-                "closed to free memory for messages"
-            );
-            self.broker
-                .handle(Input::Broken(session, &Fault::NoMemory), now);
-        }
-    }
-
-    fn end_of_stream(&mut self, session: SessionId, now: Instant) {
-        let Some(connection) = connection(&mut self.connections, session) else {
-            return;
-        };
-        connection.has_ended = true;
-        let decoder = connection.decoder.as_ref();
-        let finished = decoder.map_or(Ok(()), |decoder| decoder.finish());
-        if connection.is_write_closed || connection.is_closing {
-            return self.drop_connection(session, CloseReason::Left, now);
-        }
-        match finished {
-            Ok(()) => self.broker.handle(Input::Finished(session), now),
-            Err(fault) => self.broker.handle(Input::Broken(session, &fault), now),
-        }
-        self.apply(now);
-    }
-
     /// Does what the broker has decided.
     fn apply(&mut self, now: Instant) {
         while let Some(output) = self.broker.poll_output() {
@@ -439,82 +315,6 @@ impl Hub {
             self.connections.resize_with(slot + 1, || None);
         }
         self.connections[slot] = Some(Connection::new(session, stream));
-    }
-
-    /// Writes each outbox that has got something. What the writing brings about is written too.
-    fn write_dirty(&mut self, now: Instant) {
-        let mut again = Vec::new();
-        while let Some(session) = self.dirty.pop() {
-            if let Some(connection) = connection(&mut self.connections, session) {
-                connection.is_dirty = false;
-                if self.write(session, now) {
-                    again.push(session);
-                }
-                self.apply(now);
-            }
-        }
-        again
-            .into_iter()
-            .for_each(|session| self.mark_dirty(session));
-    }
-
-    /// Writes what the socket takes; whether it may take more in the next turn.
-    fn write(&mut self, session: SessionId, now: Instant) -> bool {
-        let mut n_bytes = 0;
-        loop {
-            let Some(connection) = connection(&mut self.connections, session) else {
-                return false;
-            };
-            let Some(outbox) = self.broker.outbox(session) else {
-                return false;
-            };
-            if outbox.is_empty() {
-                self.finish_closing(session, now);
-                return false;
-            }
-            if !connection.is_writable {
-                return false;
-            }
-            if WRITE_BYTES_PER_TURN <= n_bytes {
-                return true;
-            }
-            let written = match connection.write(outbox, now) {
-                Ok(Written::Some(n_written)) => n_written,
-                Ok(Written::Blocked) => {
-                    let token = Token(self.first_connection + session.slot());
-                    let interest = Interest::READABLE | Interest::WRITABLE;
-                    watch(self.poll.registry(), connection, token, interest);
-                    self.broker.handle(Input::Written(session, 0), now);
-                    return false;
-                }
-                Ok(Written::Paced(until)) => {
-                    self.paced.push_back((until, session));
-                    return false;
-                }
-                Err(_) => {
-                    self.drop_connection(session, CloseReason::Failed, now);
-                    return false;
-                }
-            };
-            n_bytes += written;
-            self.broker.handle(Input::Written(session, written), now);
-        }
-    }
-
-    /// The outbox is written: a connection that is being closed tells its peer so, and goes when
-    /// the peer has gone, for closing it while there is something to read could destroy what was
-    /// just written.
-    fn finish_closing(&mut self, session: SessionId, now: Instant) {
-        let Some(connection) = connection(&mut self.connections, session) else {
-            return;
-        };
-        if !connection.is_closing {
-            return;
-        }
-        connection.shut_down();
-        if connection.has_ended {
-            self.drop_connection(session, CloseReason::Left, now);
-        }
     }
 
     /// Goes on stopping; whether the server may end.

@@ -1,0 +1,134 @@
+//! From sockets to the broker: chunks, and the messages in them.
+
+use std::{
+    io::{self, Read},
+    time::Instant,
+};
+
+use ipc_core::{CloseReason, Input, SessionId};
+use ipc_wire::{Decoder, Fault};
+
+use super::{Hub, connection};
+
+/// What is read from one connection in one turn: a thousand small messages, or a quarter of a
+/// millisecond of looking through large ones.
+pub(super) const CHUNK_BYTES: usize = 256 * 1024;
+
+/// Memory for unfinished messages of all connections together; beyond it the connection that
+/// holds the most is closed.
+const RECEIVE_BYTES: usize = 256 * 1024 * 1024;
+
+impl Hub {
+    /// Reads one chunk from each connection that was ready when the turn began.
+    pub(super) fn read_ready(&mut self, now: Instant) {
+        for _ in 0..self.ready.len() {
+            let Some(session) = self.ready.pop_front() else {
+                return;
+            };
+            let Some(connection) = connection(&mut self.connections, session) else {
+                continue;
+            };
+            connection.is_ready = false;
+            if connection.has_ended {
+                if connection.is_write_closed {
+                    self.drop_connection(session, CloseReason::Left, now);
+                }
+                continue;
+            }
+            match connection.stream.read(&mut self.scratch) {
+                Ok(0) => self.end_of_stream(session, now),
+                Ok(n_bytes) => self.receive(session, n_bytes, now),
+                Err(error) => match error.kind() {
+                    io::ErrorKind::WouldBlock => {}
+                    io::ErrorKind::Interrupted => self.mark_ready(session),
+                    _ => self.drop_connection(session, CloseReason::Failed, now),
+                },
+            }
+        }
+    }
+
+    /// Hands every message of a chunk to the broker.
+    fn receive(&mut self, session: SessionId, n_bytes: usize, now: Instant) {
+        let Some(connection) = connection(&mut self.connections, session) else {
+            return;
+        };
+        connection.note_heard();
+        if !connection.is_closing {
+            let buffered_bytes = connection.buffered_bytes();
+            let kept = connection.decoder.take();
+            let mut decoder = kept.or_else(|| self.decoder.take()).unwrap_or_else(|| {
+                // Another connection keeps it.
+                Box::new(Decoder::new(self.decode_limits))
+            });
+            let mut chunk = &self.scratch[..n_bytes];
+            loop {
+                match decoder.decode(&mut chunk) {
+                    Ok(Some(ref message)) => {
+                        tracing::trace!(client = session.client(), "message");
+                        self.broker.handle(Input::Received(session, message), now);
+                    }
+                    Ok(None) => break,
+                    Err(fault) => {
+                        tracing::debug!(client = session.client(), %fault, "broken stream");
+                        self.broker.handle(Input::Broken(session, &fault), now);
+                        break;
+                    }
+                }
+            }
+            connection.ends_lines |= decoder.has_ended_line();
+            if decoder.is_idle() {
+                decoder.restart();
+                self.decoder = Some(decoder);
+            } else {
+                connection.decoder = Some(decoder);
+            }
+            self.receive_bytes += connection.buffered_bytes();
+            self.receive_bytes -= buffered_bytes;
+        }
+        // A chunk that is not full has emptied the socket; on Linux, whatever comes afterwards is
+        // told as a new event. Elsewhere, and at the end of the stream, only a read can tell.
+        let is_drained = n_bytes < CHUNK_BYTES && cfg!(target_os = "linux");
+        if !is_drained || connection.is_read_closed {
+            self.mark_ready(session);
+        }
+        if RECEIVE_BYTES < self.receive_bytes {
+            self.make_receive_room(now);
+        }
+        self.apply(now);
+    }
+
+    /// Closes the connection whose unfinished message takes the most memory.
+    fn make_receive_room(&mut self, now: Instant) {
+        let open = self
+            .connections
+            .iter()
+            .flatten()
+            .filter(|connection| !connection.is_closing);
+        if let Some(largest) = open.max_by_key(|connection| connection.buffered_bytes()) {
+            let session = largest.id;
+            tracing::warn!(
+                client = session.client(),
+                "closed to free memory for messages"
+            );
+            self.broker
+                .handle(Input::Broken(session, &Fault::NoMemory), now);
+        }
+    }
+
+    fn end_of_stream(&mut self, session: SessionId, now: Instant) {
+        let Some(connection) = connection(&mut self.connections, session) else {
+            return;
+        };
+        connection.has_ended = true;
+        let decoder = connection.decoder.as_ref();
+        let finished = decoder.map_or(Ok(()), |decoder| decoder.finish());
+        if connection.is_write_closed || connection.is_closing {
+            return self.drop_connection(session, CloseReason::Left, now);
+        }
+        match finished {
+            Ok(()) => self.broker.handle(Input::Finished(session), now),
+            Err(fault) => self.broker.handle(Input::Broken(session, &fault), now),
+        }
+        self.apply(now);
+    }
+}

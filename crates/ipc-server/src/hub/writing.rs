@@ -1,0 +1,90 @@
+//! From the broker's outboxes to the sockets.
+
+use std::time::Instant;
+
+use ipc_core::{CloseReason, Input, SessionId};
+use mio::{Interest, Token};
+
+use super::{Hub, connection, watch};
+use crate::connection::Written;
+
+/// What is written to one connection in one turn, so that a large message shares the turn.
+const WRITE_BYTES_PER_TURN: usize = 256 * 1024;
+
+impl Hub {
+    /// Writes each outbox that has got something. What the writing brings about is written too.
+    pub(super) fn write_dirty(&mut self, now: Instant) {
+        let mut again = Vec::new();
+        while let Some(session) = self.dirty.pop() {
+            if let Some(connection) = connection(&mut self.connections, session) {
+                connection.is_dirty = false;
+                if self.write(session, now) {
+                    again.push(session);
+                }
+                self.apply(now);
+            }
+        }
+        again
+            .into_iter()
+            .for_each(|session| self.mark_dirty(session));
+    }
+
+    /// Writes what the socket takes; whether it may take more in the next turn.
+    fn write(&mut self, session: SessionId, now: Instant) -> bool {
+        let mut n_bytes = 0;
+        loop {
+            let Some(connection) = connection(&mut self.connections, session) else {
+                return false;
+            };
+            let Some(outbox) = self.broker.outbox(session) else {
+                return false;
+            };
+            if outbox.is_empty() {
+                self.finish_closing(session, now);
+                return false;
+            }
+            if !connection.is_writable {
+                return false;
+            }
+            if WRITE_BYTES_PER_TURN <= n_bytes {
+                return true;
+            }
+            let written = match connection.write(outbox, now) {
+                Ok(Written::Some(n_written)) => n_written,
+                Ok(Written::Blocked) => {
+                    let token = Token(self.first_connection + session.slot());
+                    let interest = Interest::READABLE | Interest::WRITABLE;
+                    watch(self.poll.registry(), connection, token, interest);
+                    self.broker.handle(Input::Written(session, 0), now);
+                    return false;
+                }
+                Ok(Written::Paced(until)) => {
+                    self.paced.push_back((until, session));
+                    return false;
+                }
+                Err(_) => {
+                    self.drop_connection(session, CloseReason::Failed, now);
+                    return false;
+                }
+            };
+            n_bytes += written;
+            self.broker.handle(Input::Written(session, written), now);
+        }
+    }
+
+    /// The outbox is written: a connection that is being closed tells its peer so, and goes when
+    /// the peer has gone, for closing it while there is something to read could destroy what was
+    /// just written.
+    fn finish_closing(&mut self, session: SessionId, now: Instant) {
+        let Some(connection) = connection(&mut self.connections, session) else {
+            return;
+        };
+        if !connection.is_closing {
+            return;
+        }
+        connection.shut_down();
+        if connection.has_ended {
+            self.drop_connection(session, CloseReason::Left, now);
+        }
+    }
+}

@@ -151,23 +151,16 @@ impl Decoder {
         self.partial.capacity()
     }
 
-    /// Whether a message was ever followed by white space: a seed client sends none.
-    #[must_use]
-    pub const fn has_ended_line(&self) -> bool {
-        self.ended_line
+    /// Whether white space has come between messages since this was asked last: a seed client
+    /// sends none.
+    pub fn take_ended_line(&mut self) -> bool {
+        std::mem::take(&mut self.ended_line)
     }
 
     /// Whether nothing of the stream is kept here: any new decoder would go on just as well.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.state == State::BetweenMessages && self.fault.is_none()
-    }
-
-    /// Begins another stream, with the memory that the last one left.
-    pub fn restart(&mut self) {
-        self.release();
-        self.fault = None;
-        self.ended_line = false;
     }
 
     /// Finds the next whole message.

@@ -75,9 +75,8 @@ impl Hub {
                     }
                 }
             }
-            connection.ends_lines |= decoder.has_ended_line();
+            connection.ends_lines |= decoder.take_ended_line();
             if decoder.is_idle() {
-                decoder.restart();
                 self.decoder = Some(decoder);
             } else {
                 connection.decoder = Some(decoder);

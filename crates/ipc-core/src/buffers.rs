@@ -41,3 +41,25 @@ pub(crate) struct Buffers {
     pub(crate) pool: Pool,
     pub(crate) broadcasts: Broadcasts,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pool_keeps_what_is_worth_it_and_no_more_than_its_limit() {
+        let mut pool = Pool::default();
+        pool.give(Vec::new());
+        pool.give(Vec::with_capacity(BUFFER_BYTES + 1));
+        assert!(pool.buffers.is_empty(), "nothing, and too large");
+        for _ in 0..=POOL_BYTES / BUFFER_BYTES {
+            pool.give(vec![b'x'; BUFFER_BYTES]);
+        }
+        assert_eq!(pool.n_bytes, POOL_BYTES);
+        for _ in 0..POOL_BYTES / BUFFER_BYTES {
+            let buffer = pool.take();
+            assert_eq!((buffer.len(), buffer.capacity()), (0, BUFFER_BYTES));
+        }
+        assert_eq!((pool.take().capacity(), pool.n_bytes), (0, 0));
+    }
+}

@@ -142,6 +142,19 @@ mod tests {
     }
 
     #[test]
+    fn the_time_that_a_message_takes_is_no_gap() {
+        let mut now = Instant::now();
+        let mut polling = polling(Duration::from_micros(30), now);
+        for _ in 0..100 {
+            now += Duration::from_micros(30);
+            polling.note_event(now);
+            now += Duration::from_millis(1);
+            polling.begin_wait(now);
+            assert!(polling.is_worthwhile(now));
+        }
+    }
+
+    #[test]
     fn it_rests_when_looking_finds_nothing() {
         assert!(looks(&[80]) < 50, "a few looks, and a long rest");
     }

@@ -1,7 +1,8 @@
 //! How fast the decoder goes over messages with payloads of several kinds: a figure a kind, and
 //! for profilers the way of one kind alone.
 //!
-//! `target/release/examples/scan [KIND [TIMES]]`
+//! `target/release/examples/scan [KIND|PATH [TIMES]]`, where a path with a slash names a file with a
+//! payload
 
 #![expect(
     clippy::print_stdout,
@@ -16,10 +17,10 @@ use ipc_wire::{DecodeLimits, Decoder};
 const PAYLOAD_BYTES: usize = 64 * 1024;
 
 /// How many bytes are gone through for a figure.
-const TOTAL_BYTES: usize = 64 * 1024 * 1024;
+const TOTAL_BYTES: usize = 8 * 1024 * 1024;
 
 /// How often that is done; the best counts.
-const N_ROUNDS: usize = 5;
+const N_ROUNDS: usize = 40;
 
 const KINDS: [&str; 12] = [
     "call", "param", "mixed", "sensors", "compact", "pretty", "numbers", "text", "escapes",
@@ -107,6 +108,7 @@ fn message(kind: &str) -> Vec<u8> {
         "german" => text("Die Größe der Tür wäre für jeden schön. "),
         "cyrillic" => text("Съешь же ещё этих мягких французских булок. "),
         "cjk" => text("いろはにほへと散りぬるを我が世誰ぞ常ならむ、😀"),
+        path if path.contains('/') => std::fs::read_to_string(path).expect("a file with JSON"),
         other => panic!("{other} is not one of {KINDS:?}"),
     };
     format!("{{\"object\":\"calc\",\"method\":\"add\",\"param\":{payload},\"id\":123456}}")

@@ -10,8 +10,10 @@ use std::ops::BitOr;
 #[cfg(target_arch = "aarch64")]
 use fearless_simd::Neon;
 #[cfg(target_arch = "x86_64")]
-use fearless_simd::{Avx2, Sse4_2};
-use fearless_simd::{Simd, SimdBase, SimdInt, SimdMask, mask8x64, u8x64};
+use fearless_simd::{Avx2, Avx512, Sse4_2};
+use fearless_simd::{Simd, SimdBase, SimdMask, mask8x64, u8x64, u64x8};
+
+use crate::row::{PlainRow, ROW_WORDS, Row};
 
 /// How many bytes a block has.
 pub(crate) const BLOCK_BYTES: usize = 64;
@@ -19,6 +21,8 @@ pub(crate) const BLOCK_BYTES: usize = 64;
 /// What a processor may look at blocks with.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Instructions {
+    #[cfg(target_arch = "x86_64")]
+    Avx512(Vectors<Avx512>),
     #[cfg(target_arch = "x86_64")]
     Avx2(Vectors<Avx2>),
     #[cfg(target_arch = "x86_64")]
@@ -37,6 +41,7 @@ impl Instructions {
         let level = fearless_simd::Level::new();
         #[cfg(target_arch = "x86_64")]
         let vectors = [
+            level.as_avx512().map(|simd| Self::Avx512(Vectors(simd))),
             level.as_avx2().map(|simd| Self::Avx2(Vectors(simd))),
             level.as_sse4_2().map(|simd| Self::Sse4_2(Vectors(simd))),
         ];
@@ -54,6 +59,11 @@ macro_rules! with_blocks {
         use $crate::block::{Blocks as _, Instructions};
 
         match $instructions {
+            #[cfg(target_arch = "x86_64")]
+            Instructions::Avx512($blocks) => $blocks.run(
+                #[inline(always)]
+                || $work,
+            ),
             #[cfg(target_arch = "x86_64")]
             Instructions::Avx2($blocks) => $blocks.run(
                 #[inline(always)]
@@ -82,8 +92,15 @@ pub(crate) use with_blocks;
 /// The instructions that blocks are looked at with.
 pub(crate) trait Blocks: Copy {
     type Block: Block;
+    type Row: Row;
+
+    /// Whether large containers are read faster by rows than by words.
+    const HAS_ROWS: bool;
 
     fn load(self, bytes: &[u8; BLOCK_BYTES]) -> Self::Block;
+
+    /// The row of these words, the first one's bits the lowest.
+    fn row(self, words: &[u64; ROW_WORDS]) -> Self::Row;
 
     /// Runs work that uses these instructions, as a function of its own.
     fn run<R>(self, work: impl FnOnce() -> R) -> R;
@@ -95,6 +112,12 @@ pub(crate) trait Block: Copy {
 
     /// Which bytes are this one.
     fn equal(self, byte: u8) -> Self::Marks;
+
+    /// The block with these bits set in each byte.
+    fn with_bits(self, bits: u8) -> Self;
+
+    /// Which bytes have this bit, counted from the lowest.
+    fn has_bit(self, bit: u32) -> Self::Marks;
 
     /// Which bytes are in this range, both ends included.
     fn within(self, first: u8, last: u8) -> Self::Marks;
@@ -116,10 +139,18 @@ pub(crate) struct Vectors<S>(S);
 
 impl<S: Simd> Blocks for Vectors<S> {
     type Block = u8x64<S>;
+    type Row = u64x8<S>;
+
+    const HAS_ROWS: bool = 32 <= S::u8s::LEN;
 
     #[inline(always)]
     fn load(self, bytes: &[u8; BLOCK_BYTES]) -> u8x64<S> {
         u8x64::from_slice(self.0, bytes)
+    }
+
+    #[inline(always)]
+    fn row(self, words: &[u64; ROW_WORDS]) -> u64x8<S> {
+        u64x8::from_slice(self.0, words)
     }
 
     #[inline(always)]
@@ -134,6 +165,16 @@ impl<S: Simd> Block for u8x64<S> {
     #[inline(always)]
     fn equal(self, byte: u8) -> mask8x64<S> {
         self.simd_eq(byte)
+    }
+
+    #[inline(always)]
+    fn with_bits(self, bits: u8) -> Self {
+        self | bits
+    }
+
+    #[inline(always)]
+    fn has_bit(self, bit: u32) -> mask8x64<S> {
+        (self & (1_u8 << bit)).simd_eq(1_u8 << bit)
     }
 
     #[inline(always)]
@@ -156,11 +197,19 @@ pub(crate) struct Scalar;
 
 impl Blocks for Scalar {
     type Block = Words;
+    type Row = PlainRow;
+
+    const HAS_ROWS: bool = false;
 
     #[inline(always)]
     fn load(self, bytes: &[u8; BLOCK_BYTES]) -> Words {
         let (words, _) = bytes.as_chunks();
         Words(std::array::from_fn(|n| u64::from_le_bytes(words[n])))
+    }
+
+    #[inline(always)]
+    fn row(self, words: &[u64; ROW_WORDS]) -> PlainRow {
+        PlainRow(*words)
     }
 
     #[inline(never)]
@@ -195,6 +244,16 @@ impl Block for Words {
     fn equal(self, byte: u8) -> Self {
         let differs = |word: u64| at_least(word ^ (ONES * u64::from(byte)), 1);
         Self(self.0.map(|word| !differs(word) & HIGHS))
+    }
+
+    #[inline(always)]
+    fn has_bit(self, bit: u32) -> Self {
+        Self(self.0.map(|word| word << (7 - bit) & HIGHS))
+    }
+
+    #[inline(always)]
+    fn with_bits(self, bits: u8) -> Self {
+        Self(self.0.map(|word| word | (ONES * u64::from(bits))))
     }
 
     #[inline(always)]
@@ -247,6 +306,9 @@ mod tests {
         let range = first.min(last)..=first.max(last);
         let within = block.within(*range.start(), *range.end());
         assert_eq!(within.bits(), expected(&|byte| range.contains(&byte)));
+        assert_eq!(block.has_bit(5).bits(), expected(&|byte| byte & 0x20 != 0));
+        let folded = block.with_bits(0x20).equal(first).bits();
+        assert_eq!(folded, expected(&|byte| byte | 0x20 == first));
         let either = (within | block.equal(last)).bits();
         assert_eq!(
             either,

@@ -1,6 +1,6 @@
 //! Words of JSON (RFC 8259) but texts: numbers, literals and white space.
 //!
-//! Pure functions over what has arrived, for the scanner's fast way: they tell where a word ends
+//! Pure functions over what has arrived, for the scanner's way by words: they tell where a word ends
 //! that is whole and right, and leave everything else to the careful one.
 
 use crate::window::N_DIGITS;

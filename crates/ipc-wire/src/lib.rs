@@ -20,6 +20,7 @@ mod lex;
 mod message;
 mod mode;
 mod name;
+mod row;
 mod scan;
 mod text;
 mod window;

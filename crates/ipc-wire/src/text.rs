@@ -86,7 +86,7 @@ fn text_by_windows(
 }
 
 /// What the first bytes of an escape or a character say.
-enum Piece {
+pub(crate) enum Piece {
     /// It is whole and so long.
     Whole(usize),
     /// It is right so far, but more bytes are needed.
@@ -95,7 +95,18 @@ enum Piece {
     Wrong,
 }
 
-fn escape_len(bytes: &[u8]) -> Piece {
+impl Piece {
+    /// Its length, if it is whole.
+    pub(crate) fn whole(self) -> Option<usize> {
+        match self {
+            Self::Whole(len) => Some(len),
+            Self::Cut | Self::Wrong => None,
+        }
+    }
+}
+
+#[inline(always)]
+pub(crate) fn escape_len(bytes: &[u8]) -> Piece {
     match bytes.get(1) {
         None => Piece::Cut,
         Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Piece::Whole(2),
@@ -114,7 +125,7 @@ fn escape_len(bytes: &[u8]) -> Piece {
 }
 
 /// The length of a character of several bytes, by the table of RFC 3629, section 4.
-fn character_len(bytes: &[u8]) -> Piece {
+pub(crate) fn character_len(bytes: &[u8]) -> Piece {
     let (len, second) = match bytes[0] {
         0xC2..=0xDF => (2, 0x80..=0xBF),
         0xE0 => (3, 0xA0..=0xBF),

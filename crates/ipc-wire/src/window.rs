@@ -64,7 +64,7 @@ impl Window {
         let rest = message.get(self.start..).unwrap_or_default();
         let right = blocks.run(
             #[inline(always)]
-            move || right_characters(load(blocks, rest)),
+            move || right_characters(load(blocks, rest), 0),
         );
         Self {
             stops: self.stops & !right,
@@ -97,14 +97,15 @@ fn load<B: Blocks>(blocks: B, rest: &[u8]) -> B::Block {
 /// Which bytes belong to characters of several bytes that are right by the table of RFC 3629,
 /// section 4, and whole in the block; none, if one is wrong.
 #[inline(always)]
-fn right_characters(block: impl Block) -> u64 {
+pub(crate) fn right_characters(block: impl Block, known: u64) -> u64 {
     let not_ascii = block.within(0x80, 0xFF).bits();
-    let next = block.within(0x80, 0xBF).bits();
+    let next = block.within(0x80, 0xBF).bits() & !known;
     // The first bytes of characters that have this many bytes, or more.
     let two = block.within(0xC2, 0xF4).bits();
     let three = block.within(0xE0, 0xF4).bits();
     let four = block.within(0xF0, 0xF4).bits();
-    let mut wrong = ((two << 1 | three << 2 | four << 3) ^ next) | (not_ascii ^ (next | two));
+    let mut wrong =
+        ((two << 1 | three << 2 | four << 3) ^ next) | (not_ascii ^ (known | next | two));
     let narrow = block.equal(0xE0) | block.equal(0xED) | block.equal(0xF0) | block.equal(0xF4);
     if narrow.bits() != 0 {
         // Overlong forms, surrogates, and what is beyond Unicode.

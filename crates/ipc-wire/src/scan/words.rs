@@ -1,4 +1,5 @@
-//! The scanner's fast way: through members of the top level, and through what they contain.
+//! The scanner's way by words: through members of the top level, and through what they contain, as
+//! long as that is small or sparse.
 //!
 //! It goes from word to word, and knows where it is by where it is in the code. It stops before
 //! whatever is wrong, rare, or not whole, and leaves the scanner in the state in which the careful
@@ -63,6 +64,7 @@ impl Scanner {
             Some(b't' | b'f' | b'n') if reader.literal() => true,
             Some(b'{' | b'[') => {
                 self.state = State::Value;
+                self.rows_from = reader.position + SMALL_BYTES;
                 self.read_container(reader);
                 self.state == State::AfterValue && self.depth == 1
             }
@@ -87,22 +89,40 @@ impl Scanner {
         self.depth == 1
     }
 
-    /// The loop of words below the top level, with all that has to be remembered at hand.
+    /// Reads what is large and dense by rows, and the rest by words.
     #[inline(always)]
-    fn read_container(&mut self, reader: &mut Reader<'_, impl Blocks>) {
+    fn read_container<B: Blocks>(&mut self, reader: &mut Reader<'_, B>) {
         let blocks = reader.blocks;
         blocks.run(
             #[inline(always)]
-            || self.read_words(reader),
+            || loop {
+                self.read_words(reader);
+                let is_large = self.rows_from <= reader.position && self.state == State::Value;
+                if !B::HAS_ROWS || !is_large || self.depth == 1 {
+                    return;
+                }
+                self.position = reader.position;
+                self.read_rows(blocks, reader.message);
+                reader.position = self.position;
+                if self.depth == 1 || !matches!(self.state, State::Value | State::AfterValue) {
+                    return;
+                }
+            },
         );
     }
 
+    /// The loop of words below the top level, with all that has to be remembered at hand.
     #[inline(always)]
-    fn read_words(&mut self, reader: &mut Reader<'_, impl Blocks>) {
+    fn read_words<B: Blocks>(&mut self, reader: &mut Reader<'_, B>) {
         #[expect(clippy::cast_possible_truncation, reason = "only so deep is gone here")]
         let containers = self.containers as u64;
         let mut walk = Walk {
             words: *reader,
+            end: if B::HAS_ROWS {
+                self.rows_from
+            } else {
+                usize::MAX
+            },
             max_depth: self.max_depth.min(FAST_DEPTH),
             depth: self.depth,
             containers,
@@ -113,12 +133,18 @@ impl Scanner {
     }
 }
 
-/// The deepest nesting that the fast way follows: one bit of a word a level.
-const FAST_DEPTH: u32 = u64::BITS;
+/// A container that is not longer is read by words, which is faster there than by rows.
+const SMALL_BYTES: usize = 128;
+
+/// The deepest nesting that words and rows follow: one bit of a number a level, and one that tells
+/// of what is deeper.
+pub(super) const FAST_DEPTH: u32 = u64::BITS - 1;
 
 /// The way through a container of the top level, with all that has to be remembered at hand.
 struct Walk<'m, B> {
     words: Reader<'m, B>,
+    /// From where on no value is begun.
+    end: usize,
     max_depth: u32,
     depth: u32,
     containers: u64,
@@ -128,7 +154,7 @@ struct Walk<'m, B> {
 enum Step {
     Value,
     AfterValue,
-    /// What the fast way does not read.
+    /// What is not read by words.
     Stop(State),
 }
 
@@ -141,6 +167,9 @@ impl<B: Blocks> Walk<'_, B> {
             return state;
         }
         loop {
+            if self.end <= self.words.position {
+                return State::Value;
+            }
             match self.value() {
                 Step::Value => continue,
                 Step::AfterValue => {}

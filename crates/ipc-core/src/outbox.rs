@@ -157,7 +157,6 @@ impl Queue {
             start: open_len,
         };
         message.write(&mut writer, dialect);
-        writer.text(b"\n");
         let n_bytes = writer.n_bytes + writer.open.len() - writer.start;
         if self.fits(n_bytes, limit) {
             self.queued_bytes += n_bytes;

@@ -393,10 +393,18 @@ impl Sessions {
         self.queued_bytes -= before - session.outbox.queued_bytes();
     }
 
-    /// Counts queued bytes, and makes room when there are too many altogether: the longest queue
-    /// pays.
+    /// Counts queued bytes, and makes room when there are too many altogether.
+    #[inline]
     fn charge(&mut self, n_bytes: usize) {
         self.queued_bytes += n_bytes;
+        if self.total_limit < self.queued_bytes {
+            self.make_room();
+        }
+    }
+
+    /// The longest queue pays.
+    #[cold]
+    fn make_room(&mut self) {
         while self.total_limit < self.queued_bytes {
             let longest = self
                 .table

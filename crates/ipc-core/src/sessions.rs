@@ -152,9 +152,9 @@ impl Sessions {
     }
 
     /// Where the answer to a request goes that was just received.
-    pub(crate) fn reply_to(&mut self, session: SessionId, id: Option<Id<'_>>) -> ReplyTo {
+    pub(crate) fn reply_to<'a>(&mut self, session: SessionId, id: Option<Id<'a>>) -> ReplyTo<'a> {
         match id {
-            Some(id) => ReplyTo::Id(id.into()),
+            Some(id) => ReplyTo::Id(id),
             None => ReplyTo::Turn(self.get_mut(session).map_or(0, Session::take_turn)),
         }
     }
@@ -162,7 +162,7 @@ impl Sessions {
     /// Takes back the turn of a request that is not answered when it succeeds. Nobody has come
     /// after it yet; so a session that waits for one answer may send any number of events, and
     /// nothing is kept of them.
-    pub(crate) fn answer_nothing(&mut self, session: SessionId, to: ReplyTo) {
+    pub(crate) fn answer_nothing(&mut self, session: SessionId, to: ReplyTo<'_>) {
         if let ReplyTo::Turn(turn) = to
             && let Some(session) = self.get_mut(session)
             && turn + 1 == session.first_turn + session.turns.len() as u64
@@ -173,14 +173,14 @@ impl Sessions {
 
     /// Answers a request. A session that cannot take its answer is closed, for an answer is never
     /// dropped.
-    pub(crate) fn answer(&mut self, id: SessionId, to: ReplyTo, answer: Answer<'_>) {
+    pub(crate) fn answer(&mut self, id: SessionId, to: ReplyTo<'_>, answer: Answer<'_>) {
         let limit = self.outbox_limit;
         let Some(session) = self.get_mut(id) else {
             return;
         };
         match to {
             ReplyTo::Id(request) => {
-                self.send_or_doom(id, &answer.message(Some(request.as_id())));
+                self.send_or_doom(id, &answer.message(Some(request)));
             }
             ReplyTo::Turn(turn) if turn == session.first_turn => {
                 session.turns.pop_front();
@@ -206,7 +206,7 @@ impl Sessions {
     }
 
     /// Declines a request.
-    pub(crate) fn refuse(&mut self, id: SessionId, to: ReplyTo, refusal: &Refusal) {
+    pub(crate) fn refuse(&mut self, id: SessionId, to: ReplyTo<'_>, refusal: &Refusal) {
         let error = json(&refusal.text);
         let code = json(refusal.code.as_str());
         let outcome = Outcome::Error {

@@ -227,9 +227,10 @@ impl Broker {
     }
 
     fn receive(&mut self, session: SessionId, message: &Message<'_>, now: Instant) {
-        if self.sessions.get(session).is_none() {
+        let Some(state) = self.sessions.get(session) else {
             return;
-        }
+        };
+        let is_first = !state.is_announced;
         self.stats.messages += 1;
         match message {
             Message::Call(call) => self.call(session, call, now),
@@ -242,7 +243,9 @@ impl Broker {
             Message::Unknown { id } => self.refuse_unknown(session, *id),
             _ => self.refuse_unknown(session, None),
         }
-        self.announce(session);
+        if is_first {
+            self.announce(session);
+        }
     }
 
     fn refuse_unknown(&mut self, session: SessionId, id: Option<Id<'_>>) {

@@ -64,6 +64,15 @@ pub(crate) enum Released {
     Provided { successor: Option<SessionId> },
 }
 
+/// The providers of an object, from the one that is to be asked first.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Providers {
+    /// The object's place in the table.
+    object: usize,
+    first: usize,
+    pub(crate) len: usize,
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
     objects: IndexMap<Name, Object>,
@@ -91,18 +100,25 @@ impl Registry {
 
     /// The providers of an object in the order in which they are to be asked for the next call;
     /// the first of several is another one each time.
-    pub(crate) fn providers(&mut self, name: &str) -> Option<(usize, usize)> {
-        let (index, _, object) = self.objects.get_full_mut(name)?;
-        let n_providers = object.providers.len();
-        object.next = (object.next + 1) % n_providers.max(1);
-        Some((index, n_providers))
+    pub(crate) fn providers(&mut self, name: &str) -> Option<Providers> {
+        let (object, _, state) = self.objects.get_full_mut(name)?;
+        let len = state.providers.len();
+        // Some may have gone meanwhile.
+        let first = if state.next < len {
+            state.next
+        } else {
+            state.next % len.max(1)
+        };
+        state.next = if first + 1 < len { first + 1 } else { 0 };
+        Some(Providers { object, first, len })
     }
 
-    /// The `n`th provider to ask, of an object that [`Registry::providers`] found.
-    pub(crate) fn provider(&self, index: usize, n: usize) -> Option<SessionId> {
-        let (_, object) = self.objects.get_index(index)?;
-        let n_providers = object.providers.len().max(1);
-        let place = (object.next + n_providers - 1 + n) % n_providers;
+    /// The `n`th provider to ask, of those that [`Registry::providers`] found.
+    pub(crate) fn provider(&self, providers: Providers, n: usize) -> Option<SessionId> {
+        let Providers { object, first, len } = providers;
+        let (_, object) = self.objects.get_index(object)?;
+        let n_from_start = first + n;
+        let place = n_from_start.checked_sub(len).unwrap_or(n_from_start);
         Some(object.providers.get(place)?.session)
     }
 

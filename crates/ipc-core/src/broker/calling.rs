@@ -48,16 +48,16 @@ impl Broker {
                 "this server does not stream responses",
             ));
         }
-        let Some((index, n_providers)) = self.registry.providers(object) else {
+        let Some(providers) = self.registry.providers(object) else {
             Name::check(object).map_err(Refusal::invalid_name)?;
             return Err(Refusal::OBJECT_NOT_FOUND);
         };
         self.check_requests(caller)?;
-        for n in 0..n_providers {
-            let Some(provider) = self.registry.provider(index, n) else {
+        let deadline = deadline(call.timeout_ms, now);
+        for n in 0..providers.len {
+            let Some(provider) = self.registry.provider(providers, n) else {
                 break;
             };
-            let deadline = deadline(call.timeout_ms, now);
             let open = OpenCall {
                 caller,
                 reply_to: to.keep(),

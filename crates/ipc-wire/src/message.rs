@@ -33,13 +33,20 @@ impl<'a> Text<'a> {
     /// allows and Unicode does not.
     #[must_use]
     pub fn decode(&self) -> Option<Cow<'a, str>> {
-        let content = self.0.get(1..self.0.len().checked_sub(1)?)?;
-        if !content.contains(&b'\\') {
-            return std::str::from_utf8(content).ok().map(Cow::Borrowed);
+        match self.plain() {
+            Some(plain) => std::str::from_utf8(plain).ok().map(Cow::Borrowed),
+            None => serde_json::from_slice(self.0).ok().map(Cow::Owned),
         }
-        serde_json::from_slice::<String>(self.0)
-            .ok()
-            .map(Cow::Owned)
+    }
+
+    /// What the string says, in UTF-8, where it is written without escapes.
+    #[must_use]
+    #[inline]
+    pub fn plain(&self) -> Option<&'a [u8]> {
+        match self.0 {
+            [_, content @ .., _] if !content.contains(&b'\\') => Some(content),
+            _ => None,
+        }
     }
 }
 

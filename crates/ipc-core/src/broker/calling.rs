@@ -22,12 +22,19 @@ const METHOD_NOT_FOUND: &[u8] = b"\"method_not_found\"";
 impl Broker {
     pub(super) fn call(&mut self, caller: SessionId, call: &Call<'_>, now: Instant) {
         self.request(caller, call.id, |broker, to| {
-            let invalid = || Refusal::invalid_name("the object's name is not Unicode");
-            let object = call.object.decode().ok_or_else(invalid)?;
-            if object == IPC_OBJECT {
+            let decoded;
+            let object = match call.object.plain() {
+                Some(plain) => plain,
+                None => {
+                    let invalid = || Refusal::invalid_name("the object's name is not Unicode");
+                    decoded = call.object.decode().ok_or_else(invalid)?;
+                    decoded.as_bytes()
+                }
+            };
+            if object == IPC_OBJECT.as_bytes() {
                 return broker.call_ipc(caller, to, call, now);
             }
-            broker.forward(caller, to, &object, call, now)
+            broker.forward(caller, to, object, call, now)
         });
     }
 
@@ -35,7 +42,7 @@ impl Broker {
         &mut self,
         caller: SessionId,
         to: ReplyTo<'_>,
-        object: &str,
+        object: &[u8],
         call: &Call<'_>,
         now: Instant,
     ) -> Result<(), Refusal> {
@@ -49,7 +56,8 @@ impl Broker {
             ));
         }
         let Some(providers) = self.registry.providers(object) else {
-            Name::check(object).map_err(Refusal::invalid_name)?;
+            let name = call.object.decode().unwrap_or_default();
+            Name::check(&name).map_err(Refusal::invalid_name)?;
             return Err(Refusal::OBJECT_NOT_FOUND);
         };
         self.check_requests(caller)?;

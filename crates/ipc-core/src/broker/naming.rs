@@ -228,7 +228,7 @@ impl Broker {
     }
 
     fn is_registered(&self, name: &Name) -> bool {
-        self.registry.contains(name.as_str()) || name.as_str() == IPC_OBJECT
+        self.registry.contains(name) || name.as_str() == IPC_OBJECT
     }
 
     fn open_wait(&mut self, wait: OpenWait) {

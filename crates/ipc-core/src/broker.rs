@@ -117,6 +117,7 @@ impl Broker {
     }
 
     /// Takes what happened. Afterwards, [`Broker::poll_output`] has to be drained.
+    #[inline]
     pub fn handle(&mut self, input: Input<'_>, now: Instant) {
         match input {
             Input::Received(session, message) => self.receive(session, message, now),
@@ -330,8 +331,17 @@ impl Broker {
         self.sessions.doom(session, CloseReason::Fault);
     }
 
-    /// Ends the sessions that have to, which may make others have to.
+    /// Ends the sessions that have to, if there are any.
+    #[inline]
     fn settle(&mut self) {
+        if self.sessions.has_doomed() {
+            self.end_doomed();
+        }
+    }
+
+    /// Ends the sessions that have to, which may make others have to.
+    #[cold]
+    fn end_doomed(&mut self) {
         while let Some((session, reason)) = self.sessions.next_doomed() {
             self.end(session, reason);
         }

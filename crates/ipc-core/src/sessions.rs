@@ -136,7 +136,8 @@ impl Sessions {
 
     /// A session, ended or not.
     pub(crate) fn any(&self, id: SessionId) -> Option<&Session> {
-        self.table.get(id.slot).filter(|session| session.id == id)
+        let session = self.table.get(id.slot);
+        session.filter(|session| session.id.client == id.client)
     }
 
     /// A session that has not ended.
@@ -146,9 +147,7 @@ impl Sessions {
 
     /// A session that has not ended.
     pub(crate) fn get_mut(&mut self, id: SessionId) -> Option<&mut Session> {
-        self.table
-            .get_mut(id.slot)
-            .filter(|session| session.id == id && !session.is_closing)
+        any_mut(&mut self.table, id).filter(|session| !session.is_closing)
     }
 
     /// Where the answer to a request goes that was just received.
@@ -288,11 +287,7 @@ impl Sessions {
         id: SessionId,
         push: impl FnOnce(&mut Queue, Dialect, usize, &mut Buffers) -> Result<usize, Full>,
     ) -> Result<(), Full> {
-        let known = self
-            .table
-            .get_mut(id.slot)
-            .filter(|session| session.id == id);
-        let Some(session) = known else {
+        let Some(session) = any_mut(&mut self.table, id) else {
             return Ok(());
         };
         let held_bytes = session.seed_provider.queued_bytes + session.held_bytes;
@@ -381,11 +376,7 @@ impl Sessions {
 
     /// The socket took bytes.
     pub(crate) fn written(&mut self, id: SessionId, n_bytes: usize) {
-        let Some(session) = self
-            .table
-            .get_mut(id.slot)
-            .filter(|session| session.id == id)
-        else {
+        let Some(session) = any_mut(&mut self.table, id) else {
             return;
         };
         let before = session.outbox.queued_bytes();
@@ -426,17 +417,18 @@ impl Sessions {
         self.doomed.push_back((id, reason));
     }
 
+    #[inline]
+    pub(crate) fn has_doomed(&self) -> bool {
+        !self.doomed.is_empty()
+    }
+
     pub(crate) fn next_doomed(&mut self) -> Option<(SessionId, CloseReason)> {
         self.doomed.pop_front()
     }
 
     /// Forgets what is queued for a session that will not read it.
     fn discard(&mut self, id: SessionId) {
-        let Some(session) = self
-            .table
-            .get_mut(id.slot)
-            .filter(|session| session.id == id)
-        else {
+        let Some(session) = any_mut(&mut self.table, id) else {
             return;
         };
         let mut n_bytes = session.outbox.clear(&mut self.buffers);
@@ -464,8 +456,7 @@ impl Sessions {
         while let Some(output) = self.outputs.pop_front() {
             match output {
                 Output::Write(id) => {
-                    let session = self.table.get_mut(id.slot);
-                    if let Some(session) = session.filter(|session| session.id == id) {
+                    if let Some(session) = any_mut(&mut self.table, id) {
                         session.is_dirty = false;
                         return Some(output);
                     }
@@ -476,6 +467,13 @@ impl Sessions {
         }
         None
     }
+}
+
+/// A session, ended or not, for those who need what stands beside the table too. Its number is
+/// never used again, so nothing else has to be compared.
+fn any_mut(table: &mut Slab<Session>, id: SessionId) -> Option<&mut Session> {
+    let session = table.get_mut(id.slot);
+    session.filter(|session| session.id.client == id.client)
 }
 
 /// The JSON text of a value that always has one.

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use ipc_wire::{Dialect, Id, Message, Outcome, Payload, Reply, Success, Text, Wait};
+use ipc_wire::{Dialect, Encode, Id, Message, Outcome, Payload, Reply, Success, Text, Wait};
 use slab::Slab;
 
 use crate::{
@@ -242,7 +242,7 @@ impl Sessions {
     }
 
     /// Sends a message, unless the session's queue is full.
-    pub(crate) fn send(&mut self, id: SessionId, message: &Message<'_>) -> Result<(), Full> {
+    pub(crate) fn send(&mut self, id: SessionId, message: &impl Encode) -> Result<(), Full> {
         self.queue(id, |outbox, dialect, limit, buffers| {
             outbox.push(message, dialect, limit, &mut buffers.pool)
         })

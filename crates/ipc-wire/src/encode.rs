@@ -36,34 +36,63 @@ impl Sink for Vec<u8> {
     }
 }
 
-impl Message<'_> {
-    /// Appends the message to `out` with the end that the dialect asks for.
+/// What can be sent as a message.
+pub trait Encode {
+    /// Writes the message, in [`Dialect::Lines`] with the end of its line, and in
+    /// [`Dialect::Seed`] without an end.
     ///
     /// In [`Dialect::Lines`], line breaks between the tokens of a payload become spaces, so that
     /// a message is always one line and a payload can never look like a message of its own.
     /// Otherwise payloads are written verbatim.
-    pub fn encode(&self, out: &mut Vec<u8>, dialect: Dialect) {
+    fn write(&self, out: &mut impl Sink, dialect: Dialect);
+
+    /// Appends the message to `out` with the end that the dialect asks for.
+    fn encode(&self, out: &mut Vec<u8>, dialect: Dialect) {
         let start = out.len();
         self.write(out, dialect);
         if dialect == Dialect::Seed && (out.len() - start).is_multiple_of(SEED_READ_BYTES) {
             out.push(b' ');
         }
     }
+}
 
-    /// Writes the message, in [`Dialect::Lines`] with the end of its line, and in
-    /// [`Dialect::Seed`] without an end.
-    pub fn write(&self, out: &mut impl Sink, dialect: Dialect) {
+impl Message<'_> {
+    /// [`Encode::encode`], for those who send nothing but whole messages.
+    pub fn encode(&self, out: &mut Vec<u8>, dialect: Dialect) {
+        Encode::encode(self, out, dialect);
+    }
+}
+
+impl Encode for Message<'_> {
+    fn write(&self, out: &mut impl Sink, dialect: Dialect) {
         let mut object = Writer { out, dialect };
         match self {
             Message::Register(message) => object.register(message),
             Message::Wait(message) => object.wait(message),
-            Message::Call(message) => object.call(message),
+            Message::Call(message) => object.call(message, message.id),
             Message::Listen(message) => object.listen(message),
             Message::Event(message) => object.event(message),
             Message::Reply(message) => object.reply(message),
             Message::Success(message) => object.success(message),
             Message::Unknown { id } => object.unknown(*id),
         }
+        object.end();
+    }
+}
+
+/// A call that is passed on under another id, without being copied for that.
+#[derive(Clone, Copy, Debug)]
+pub struct Forwarded<'c> {
+    /// The call as it came.
+    pub call: &'c Call<'c>,
+    /// The id under which it is answered.
+    pub id: u64,
+}
+
+impl Encode for Forwarded<'_> {
+    fn write(&self, out: &mut impl Sink, dialect: Dialect) {
+        let mut object = Writer { out, dialect };
+        object.call(self.call, Some(Id::Number(self.id)));
         object.end();
     }
 }
@@ -90,14 +119,14 @@ impl<S: Sink> Writer<'_, S> {
         self.id(message.id);
     }
 
-    fn call(&mut self, message: &Call<'_>) {
+    fn call(&mut self, message: &Call<'_>, id: Option<Id<'_>>) {
         self.text(r#"{"object":"#, Some(message.object));
         self.text(r#","method":"#, Some(message.method));
         self.payload(r#","param":"#, message.param.as_ref());
         self.number(r#","timeout_ms":"#, message.timeout_ms);
         self.payload(r#","headers":"#, message.headers.as_ref());
         self.flag(r#","stream":"#, message.stream);
-        self.id(message.id);
+        self.id(id);
     }
 
     fn listen(&mut self, message: &Listen<'_>) {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use ipc_wire::{Call, Code, Dialect, IPC_OBJECT, Id, Message, Name, Outcome, Reply};
+use ipc_wire::{Call, Code, Dialect, Forwarded, IPC_OBJECT, Id, Message, Name, Outcome, Reply};
 
 use super::{Broker, Timer};
 use crate::{
@@ -103,9 +103,8 @@ impl Broker {
         let id = self.calls.open(open);
         let sent = match self.sessions.get(provider).map(|provider| provider.dialect) {
             Some(Dialect::Lines) => {
-                let id = Some(Id::Number(id.number()));
-                self.sessions
-                    .send(provider, &Message::Call(Call { id, ..*call }))
+                let id = id.number();
+                self.sessions.send(provider, &Forwarded { call, id })
             }
             Some(Dialect::Seed) => {
                 let call = Call {

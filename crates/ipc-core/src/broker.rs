@@ -15,7 +15,7 @@ mod reports;
 use std::time::Instant;
 
 use indexmap::IndexMap;
-use ipc_wire::{Dialect, Fault, Id, Message, Outcome, Payload, Reply, RequestId, Text};
+use ipc_wire::{Dialect, Fault, Id, Message, Outcome, Payload, Reply, Text};
 
 use crate::{
     calls::{CallId, Calls},
@@ -117,6 +117,7 @@ impl Broker {
     }
 
     /// Takes what happened. Afterwards, [`Broker::poll_output`] has to be drained.
+    #[inline]
     pub fn handle(&mut self, input: Input<'_>, now: Instant) {
         match input {
             Input::Received(session, message) => self.receive(session, message, now),
@@ -227,9 +228,10 @@ impl Broker {
     }
 
     fn receive(&mut self, session: SessionId, message: &Message<'_>, now: Instant) {
-        if self.sessions.get(session).is_none() {
+        let Some(state) = self.sessions.get(session) else {
             return;
-        }
+        };
+        let is_first = !state.is_announced;
         self.stats.messages += 1;
         match message {
             Message::Call(call) => self.call(session, call, now),
@@ -242,7 +244,9 @@ impl Broker {
             Message::Unknown { id } => self.refuse_unknown(session, *id),
             _ => self.refuse_unknown(session, None),
         }
-        self.announce(session);
+        if is_first {
+            self.announce(session);
+        }
     }
 
     fn refuse_unknown(&mut self, session: SessionId, id: Option<Id<'_>>) {
@@ -259,10 +263,10 @@ impl Broker {
         &mut self,
         session: SessionId,
         id: Option<Id<'_>>,
-        handle: impl FnOnce(&mut Self, ReplyTo) -> Result<(), Refusal>,
+        handle: impl FnOnce(&mut Self, ReplyTo<'_>) -> Result<(), Refusal>,
     ) {
         let to = self.sessions.reply_to(session, id);
-        let is_duplicate = match &to {
+        let is_duplicate = match to {
             ReplyTo::Id(id) => self.in_flight(session, id).is_some(),
             ReplyTo::Turn(_) => false,
         };
@@ -277,10 +281,10 @@ impl Broker {
     }
 
     /// The request of a session by the id that it gave it, until it is answered.
-    fn in_flight(&self, session: SessionId, id: &RequestId) -> Option<Request> {
+    fn in_flight(&self, session: SessionId, id: Id<'_>) -> Option<Request> {
         let reply_to = |request| match request {
-            Request::Call(call) => self.calls.get(call).map(|call| &call.reply_to),
-            Request::Wait(wait) => self.waits.get(wait).map(|wait| &wait.reply_to),
+            Request::Call(call) => self.calls.get(call).map(|call| call.reply_to.as_ref()),
+            Request::Wait(wait) => self.waits.get(wait).map(|wait| wait.reply_to.as_ref()),
         };
         let session = self.sessions.get(session)?;
         session
@@ -291,14 +295,14 @@ impl Broker {
             })
     }
 
-    fn refuse(&mut self, session: SessionId, to: ReplyTo, refusal: &Refusal) {
+    fn refuse(&mut self, session: SessionId, to: ReplyTo<'_>, refusal: &Refusal) {
         self.stats.refusals += 1;
         self.sessions.refuse(session, to, refusal);
     }
 
     /// Answers that a request without a result of its own succeeded; without an id, `listen` and
     /// `event` are answered by nothing, as in the seed.
-    fn acknowledge(&mut self, session: SessionId, to: ReplyTo, delivered: Option<u64>) {
+    fn acknowledge(&mut self, session: SessionId, to: ReplyTo<'_>, delivered: Option<u64>) {
         match to {
             ReplyTo::Id(_) => self
                 .sessions
@@ -327,8 +331,17 @@ impl Broker {
         self.sessions.doom(session, CloseReason::Fault);
     }
 
-    /// Ends the sessions that have to, which may make others have to.
+    /// Ends the sessions that have to, if there are any.
+    #[inline]
     fn settle(&mut self) {
+        if self.sessions.has_doomed() {
+            self.end_doomed();
+        }
+    }
+
+    /// Ends the sessions that have to, which may make others have to.
+    #[cold]
+    fn end_doomed(&mut self) {
         while let Some((session, reason)) = self.sessions.next_doomed() {
             self.end(session, reason);
         }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use slab::Slab;
 
-use crate::{io::SessionId, session::ReplyTo};
+use crate::{io::SessionId, session::KeptReplyTo};
 
 /// Bits of a call's number that are its place in the table: two million calls at a time, and with
 /// the 32 bits of the serial still a number that JavaScript holds exactly.
@@ -38,7 +38,7 @@ impl CallId {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OpenCall {
     pub(crate) caller: SessionId,
-    pub(crate) reply_to: ReplyTo,
+    pub(crate) reply_to: KeptReplyTo,
     pub(crate) provider: SessionId,
     pub(crate) deadline: Option<Instant>,
 }
@@ -188,9 +188,10 @@ impl Calls {
     }
 
     /// Ends a call that is on no list any more.
-    pub(crate) fn remove(&mut self, id: CallId) -> Option<OpenCall> {
-        self.get(id)?;
-        Some(self.entries.remove(id.slot()).call)
+    pub(crate) fn remove(&mut self, id: CallId) {
+        if self.get(id).is_some() {
+            self.entries.remove(id.slot());
+        }
     }
 
     /// The first call of a list.

@@ -3,7 +3,7 @@
 use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
-use ipc_wire::RequestId;
+use ipc_wire::Id;
 
 use crate::{calls::CallId, waits::WaitId};
 
@@ -33,33 +33,41 @@ impl InFlight {
     /// The request of this id; `id_of` tells the id of a request.
     pub(crate) fn find<'a>(
         &self,
-        id: &RequestId,
-        id_of: impl Fn(Request) -> Option<&'a RequestId>,
+        id: Id<'_>,
+        id_of: impl Fn(Request) -> Option<Id<'a>>,
     ) -> Option<Request> {
         if self.requests.is_empty() {
             return None;
         }
-        let hash = self.hasher.hash_one(id);
+        let hash = self.hash(id);
         let is_same = |&(known, request): &_| known == hash && id_of(request) == Some(id);
         let (_, request) = self.requests.find(hash, is_same)?;
         Some(*request)
     }
 
     /// Notes a request, whose id is not in flight.
-    pub(crate) fn insert(&mut self, id: &RequestId, request: Request) {
-        let hash = self.hasher.hash_one(id);
+    pub(crate) fn insert(&mut self, id: Id<'_>, request: Request) {
+        let hash = self.hash(id);
         self.requests
             .insert_unique(hash, (hash, request), |&(hash, _)| hash);
     }
 
     /// Forgets a request.
-    pub(crate) fn remove(&mut self, id: &RequestId, request: Request) {
-        let hash = self.hasher.hash_one(id);
+    pub(crate) fn remove(&mut self, id: Id<'_>, request: Request) {
+        let hash = self.hash(id);
         if let Ok(entry) = self
             .requests
             .find_entry(hash, |&(_, known)| known == request)
         {
             entry.remove();
+        }
+    }
+
+    #[inline]
+    fn hash(&self, id: Id<'_>) -> u64 {
+        match id {
+            Id::Number(number) => self.hasher.hash_one(number),
+            Id::Json(json) => self.hasher.hash_one(json),
         }
     }
 }

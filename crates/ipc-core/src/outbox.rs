@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, io::IoSlice};
 
 use bytes::Bytes;
-use ipc_wire::{Dialect, LARGE_BYTES, Message, Payload, Sink};
+use ipc_wire::{Dialect, Encode, LARGE_BYTES, Payload, Sink};
 
 use crate::{
     broadcast::{Broadcasts, Encoded, Piece},
@@ -137,7 +137,7 @@ impl Queue {
     /// Queues a message, unless more than `limit` bytes would be queued: an empty queue takes any.
     pub(crate) fn push(
         &mut self,
-        message: &Message<'_>,
+        message: &impl Encode,
         dialect: Dialect,
         limit: usize,
         pool: &mut Pool,
@@ -157,7 +157,6 @@ impl Queue {
             start: open_len,
         };
         message.write(&mut writer, dialect);
-        writer.text(b"\n");
         let n_bytes = writer.n_bytes + writer.open.len() - writer.start;
         if self.fits(n_bytes, limit) {
             self.queued_bytes += n_bytes;

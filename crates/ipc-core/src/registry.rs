@@ -1,6 +1,10 @@
 //! Which session provides which object.
 
-use std::collections::VecDeque;
+use std::{
+    borrow::Borrow,
+    collections::VecDeque,
+    hash::{Hash, Hasher},
+};
 
 use indexmap::IndexMap;
 use ipc_wire::{Mode, Name};
@@ -64,18 +68,44 @@ pub(crate) enum Released {
     Provided { successor: Option<SessionId> },
 }
 
+/// The providers of an object, from the one that is to be asked first.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Providers {
+    /// The object's place in the table.
+    object: usize,
+    first: usize,
+    pub(crate) len: usize,
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
-    objects: IndexMap<Name, Object>,
+    objects: IndexMap<Key, Object>,
+}
+
+/// A name that is looked up by its bytes: those of a message are known to be UTF-8 before they are
+/// a text.
+#[derive(Debug, Eq, PartialEq)]
+struct Key(Name);
+
+impl Borrow<[u8]> for Key {
+    fn borrow(&self) -> &[u8] {
+        self.0.as_str().as_bytes()
+    }
+}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.as_str().as_bytes().hash(state);
+    }
 }
 
 impl Registry {
     pub(crate) fn get(&self, name: &str) -> Option<&Object> {
-        self.objects.get(name)
+        self.objects.get(name.as_bytes())
     }
 
-    pub(crate) fn contains(&self, name: &str) -> bool {
-        self.objects.contains_key(name)
+    pub(crate) fn contains(&self, name: &Name) -> bool {
+        self.objects.contains_key(name.as_str().as_bytes())
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -84,29 +114,41 @@ impl Registry {
 
     /// All objects, by name.
     pub(crate) fn sorted(&self) -> Vec<(&Name, &Object)> {
-        let mut objects: Vec<_> = self.objects.iter().collect();
+        let objects = self
+            .objects
+            .iter()
+            .map(|(Key(name), object)| (name, object));
+        let mut objects: Vec<_> = objects.collect();
         objects.sort_unstable_by_key(|&(name, _)| name);
         objects
     }
 
     /// The providers of an object in the order in which they are to be asked for the next call;
     /// the first of several is another one each time.
-    pub(crate) fn providers(&mut self, name: &str) -> Option<(usize, usize)> {
-        let (index, _, object) = self.objects.get_full_mut(name)?;
-        let n_providers = object.providers.len();
-        object.next = (object.next + 1) % n_providers.max(1);
-        Some((index, n_providers))
+    pub(crate) fn providers(&mut self, name: &[u8]) -> Option<Providers> {
+        let (object, _, state) = self.objects.get_full_mut(name)?;
+        let len = state.providers.len();
+        // Some may have gone meanwhile.
+        let first = if state.next < len {
+            state.next
+        } else {
+            state.next % len.max(1)
+        };
+        state.next = if first + 1 < len { first + 1 } else { 0 };
+        Some(Providers { object, first, len })
     }
 
-    /// The `n`th provider to ask, of an object that [`Registry::providers`] found.
-    pub(crate) fn provider(&self, index: usize, n: usize) -> Option<SessionId> {
-        let (_, object) = self.objects.get_index(index)?;
-        let n_providers = object.providers.len().max(1);
-        let place = (object.next + n_providers - 1 + n) % n_providers;
+    /// The `n`th provider to ask, of those that [`Registry::providers`] found.
+    pub(crate) fn provider(&self, providers: Providers, n: usize) -> Option<SessionId> {
+        let Providers { object, first, len } = providers;
+        let (_, object) = self.objects.get_index(object)?;
+        let n_from_start = first + n;
+        let place = n_from_start.checked_sub(len).unwrap_or(n_from_start);
         Some(object.providers.get(place)?.session)
     }
 
     pub(crate) fn claim(&mut self, name: Name, claim: Claim) -> Claimed {
+        let name = Key(name);
         let Some(object) = self.objects.get_mut(&name) else {
             let object = Object {
                 providers: vec![claim],
@@ -151,7 +193,7 @@ impl Registry {
     }
 
     pub(crate) fn release(&mut self, name: &str, session: SessionId) -> Released {
-        let Some((index, _, object)) = self.objects.get_full_mut(name) else {
+        let Some((index, _, object)) = self.objects.get_full_mut(name.as_bytes()) else {
             return Released::NotOwner;
         };
         let is_own = |claim: &Claim| claim.session == session;

@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, time::Instant};
 
-use ipc_wire::{Dialect, Name, RequestId};
+use ipc_wire::{Dialect, Id, Name, RequestId};
 
 use crate::{
     calls::{CallId, CallList},
@@ -14,12 +14,39 @@ use crate::{
 };
 
 /// How a request's answer finds its way back.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum ReplyTo {
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum ReplyTo<'a> {
     /// By the id that the requester gave.
-    Id(RequestId),
+    Id(Id<'a>),
     /// By its turn: the requester gave none, so its answers come in the order it asked.
     Turn(u64),
+}
+
+/// The same for a request that is answered later.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum KeptReplyTo {
+    Id(RequestId),
+    Turn(u64),
+}
+
+impl ReplyTo<'_> {
+    #[inline]
+    pub(crate) fn keep(self) -> KeptReplyTo {
+        match self {
+            Self::Id(id) => KeptReplyTo::Id(id.into()),
+            Self::Turn(turn) => KeptReplyTo::Turn(turn),
+        }
+    }
+}
+
+impl KeptReplyTo {
+    #[inline]
+    pub(crate) fn as_ref(&self) -> ReplyTo<'_> {
+        match self {
+            Self::Id(id) => ReplyTo::Id(id.as_id()),
+            Self::Turn(turn) => ReplyTo::Turn(*turn),
+        }
+    }
 }
 
 /// What a provider in the seed dialect is doing: it takes one call at a time.

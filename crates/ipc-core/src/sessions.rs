@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use ipc_wire::{Dialect, Id, Message, Outcome, Payload, Reply, Success, Text, Wait};
+use ipc_wire::{Dialect, Encode, Id, Message, Outcome, Payload, Reply, Success, Text, Wait};
 use slab::Slab;
 
 use crate::{
@@ -136,7 +136,8 @@ impl Sessions {
 
     /// A session, ended or not.
     pub(crate) fn any(&self, id: SessionId) -> Option<&Session> {
-        self.table.get(id.slot).filter(|session| session.id == id)
+        let session = self.table.get(id.slot);
+        session.filter(|session| session.id.client == id.client)
     }
 
     /// A session that has not ended.
@@ -146,15 +147,13 @@ impl Sessions {
 
     /// A session that has not ended.
     pub(crate) fn get_mut(&mut self, id: SessionId) -> Option<&mut Session> {
-        self.table
-            .get_mut(id.slot)
-            .filter(|session| session.id == id && !session.is_closing)
+        any_mut(&mut self.table, id).filter(|session| !session.is_closing)
     }
 
     /// Where the answer to a request goes that was just received.
-    pub(crate) fn reply_to(&mut self, session: SessionId, id: Option<Id<'_>>) -> ReplyTo {
+    pub(crate) fn reply_to<'a>(&mut self, session: SessionId, id: Option<Id<'a>>) -> ReplyTo<'a> {
         match id {
-            Some(id) => ReplyTo::Id(id.into()),
+            Some(id) => ReplyTo::Id(id),
             None => ReplyTo::Turn(self.get_mut(session).map_or(0, Session::take_turn)),
         }
     }
@@ -162,7 +161,7 @@ impl Sessions {
     /// Takes back the turn of a request that is not answered when it succeeds. Nobody has come
     /// after it yet; so a session that waits for one answer may send any number of events, and
     /// nothing is kept of them.
-    pub(crate) fn answer_nothing(&mut self, session: SessionId, to: ReplyTo) {
+    pub(crate) fn answer_nothing(&mut self, session: SessionId, to: ReplyTo<'_>) {
         if let ReplyTo::Turn(turn) = to
             && let Some(session) = self.get_mut(session)
             && turn + 1 == session.first_turn + session.turns.len() as u64
@@ -173,14 +172,14 @@ impl Sessions {
 
     /// Answers a request. A session that cannot take its answer is closed, for an answer is never
     /// dropped.
-    pub(crate) fn answer(&mut self, id: SessionId, to: ReplyTo, answer: Answer<'_>) {
+    pub(crate) fn answer(&mut self, id: SessionId, to: ReplyTo<'_>, answer: Answer<'_>) {
         let limit = self.outbox_limit;
         let Some(session) = self.get_mut(id) else {
             return;
         };
         match to {
             ReplyTo::Id(request) => {
-                self.send_or_doom(id, &answer.message(Some(request.as_id())));
+                self.send_or_doom(id, &answer.message(Some(request)));
             }
             ReplyTo::Turn(turn) if turn == session.first_turn => {
                 session.turns.pop_front();
@@ -206,7 +205,7 @@ impl Sessions {
     }
 
     /// Declines a request.
-    pub(crate) fn refuse(&mut self, id: SessionId, to: ReplyTo, refusal: &Refusal) {
+    pub(crate) fn refuse(&mut self, id: SessionId, to: ReplyTo<'_>, refusal: &Refusal) {
         let error = json(&refusal.text);
         let code = json(refusal.code.as_str());
         let outcome = Outcome::Error {
@@ -243,7 +242,7 @@ impl Sessions {
     }
 
     /// Sends a message, unless the session's queue is full.
-    pub(crate) fn send(&mut self, id: SessionId, message: &Message<'_>) -> Result<(), Full> {
+    pub(crate) fn send(&mut self, id: SessionId, message: &impl Encode) -> Result<(), Full> {
         self.queue(id, |outbox, dialect, limit, buffers| {
             outbox.push(message, dialect, limit, &mut buffers.pool)
         })
@@ -288,11 +287,7 @@ impl Sessions {
         id: SessionId,
         push: impl FnOnce(&mut Queue, Dialect, usize, &mut Buffers) -> Result<usize, Full>,
     ) -> Result<(), Full> {
-        let known = self
-            .table
-            .get_mut(id.slot)
-            .filter(|session| session.id == id);
-        let Some(session) = known else {
+        let Some(session) = any_mut(&mut self.table, id) else {
             return Ok(());
         };
         let held_bytes = session.seed_provider.queued_bytes + session.held_bytes;
@@ -381,11 +376,7 @@ impl Sessions {
 
     /// The socket took bytes.
     pub(crate) fn written(&mut self, id: SessionId, n_bytes: usize) {
-        let Some(session) = self
-            .table
-            .get_mut(id.slot)
-            .filter(|session| session.id == id)
-        else {
+        let Some(session) = any_mut(&mut self.table, id) else {
             return;
         };
         let before = session.outbox.queued_bytes();
@@ -393,10 +384,18 @@ impl Sessions {
         self.queued_bytes -= before - session.outbox.queued_bytes();
     }
 
-    /// Counts queued bytes, and makes room when there are too many altogether: the longest queue
-    /// pays.
+    /// Counts queued bytes, and makes room when there are too many altogether.
+    #[inline]
     fn charge(&mut self, n_bytes: usize) {
         self.queued_bytes += n_bytes;
+        if self.total_limit < self.queued_bytes {
+            self.make_room();
+        }
+    }
+
+    /// The longest queue pays.
+    #[cold]
+    fn make_room(&mut self) {
         while self.total_limit < self.queued_bytes {
             let longest = self
                 .table
@@ -418,17 +417,18 @@ impl Sessions {
         self.doomed.push_back((id, reason));
     }
 
+    #[inline]
+    pub(crate) fn has_doomed(&self) -> bool {
+        !self.doomed.is_empty()
+    }
+
     pub(crate) fn next_doomed(&mut self) -> Option<(SessionId, CloseReason)> {
         self.doomed.pop_front()
     }
 
     /// Forgets what is queued for a session that will not read it.
     fn discard(&mut self, id: SessionId) {
-        let Some(session) = self
-            .table
-            .get_mut(id.slot)
-            .filter(|session| session.id == id)
-        else {
+        let Some(session) = any_mut(&mut self.table, id) else {
             return;
         };
         let mut n_bytes = session.outbox.clear(&mut self.buffers);
@@ -456,8 +456,7 @@ impl Sessions {
         while let Some(output) = self.outputs.pop_front() {
             match output {
                 Output::Write(id) => {
-                    let session = self.table.get_mut(id.slot);
-                    if let Some(session) = session.filter(|session| session.id == id) {
+                    if let Some(session) = any_mut(&mut self.table, id) {
                         session.is_dirty = false;
                         return Some(output);
                     }
@@ -468,6 +467,13 @@ impl Sessions {
         }
         None
     }
+}
+
+/// A session, ended or not, for those who need what stands beside the table too. Its number is
+/// never used again, so nothing else has to be compared.
+fn any_mut(table: &mut Slab<Session>, id: SessionId) -> Option<&mut Session> {
+    let session = table.get_mut(id.slot);
+    session.filter(|session| session.id.client == id.client)
 }
 
 /// The JSON text of a value that always has one.

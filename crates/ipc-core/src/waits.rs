@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use ipc_wire::Name;
 use slab::Slab;
 
-use crate::{io::SessionId, session::ReplyTo};
+use crate::{io::SessionId, session::KeptReplyTo};
 
 /// A wait that is not answered yet; never given to another.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -19,7 +19,7 @@ pub(crate) struct WaitId {
 #[derive(Debug)]
 pub(crate) struct OpenWait {
     pub(crate) session: SessionId,
-    pub(crate) reply_to: ReplyTo,
+    pub(crate) reply_to: KeptReplyTo,
     pub(crate) objects: Vec<Name>,
     pub(crate) deadline: Option<Instant>,
     /// The answer at the deadline names what is missing.

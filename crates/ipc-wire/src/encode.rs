@@ -36,83 +36,107 @@ impl Sink for Vec<u8> {
     }
 }
 
-impl Message<'_> {
-    /// Appends the message to `out` with the end that the dialect asks for.
+/// What can be sent as a message.
+pub trait Encode {
+    /// Writes the message, in [`Dialect::Lines`] with the end of its line, and in
+    /// [`Dialect::Seed`] without an end.
     ///
     /// In [`Dialect::Lines`], line breaks between the tokens of a payload become spaces, so that
     /// a message is always one line and a payload can never look like a message of its own.
     /// Otherwise payloads are written verbatim.
-    pub fn encode(&self, out: &mut Vec<u8>, dialect: Dialect) {
+    fn write(&self, out: &mut impl Sink, dialect: Dialect);
+
+    /// Appends the message to `out` with the end that the dialect asks for.
+    fn encode(&self, out: &mut Vec<u8>, dialect: Dialect) {
         let start = out.len();
         self.write(out, dialect);
-        match dialect {
-            Dialect::Lines => out.push(b'\n'),
-            Dialect::Seed if (out.len() - start).is_multiple_of(SEED_READ_BYTES) => out.push(b' '),
-            Dialect::Seed => {}
+        if dialect == Dialect::Seed && (out.len() - start).is_multiple_of(SEED_READ_BYTES) {
+            out.push(b' ');
         }
     }
+}
 
-    /// Writes the message without an end.
-    pub fn write(&self, out: &mut impl Sink, dialect: Dialect) {
-        let mut object = Writer {
-            out,
-            dialect,
-            is_first: true,
-        };
+impl Message<'_> {
+    /// [`Encode::encode`], for those who send nothing but whole messages.
+    pub fn encode(&self, out: &mut Vec<u8>, dialect: Dialect) {
+        Encode::encode(self, out, dialect);
+    }
+}
+
+impl Encode for Message<'_> {
+    fn write(&self, out: &mut impl Sink, dialect: Dialect) {
+        let mut object = Writer { out, dialect };
         match self {
             Message::Register(message) => object.register(message),
             Message::Wait(message) => object.wait(message),
-            Message::Call(message) => object.call(message),
+            Message::Call(message) => object.call(message, message.id),
             Message::Listen(message) => object.listen(message),
             Message::Event(message) => object.event(message),
             Message::Reply(message) => object.reply(message),
             Message::Success(message) => object.success(message),
-            Message::Unknown { id } => object.id(*id),
+            Message::Unknown { id } => object.unknown(*id),
         }
         object.end();
     }
 }
 
-/// An object that is being written; every key comes with the punctuation before it.
+/// A call that is passed on under another id, without being copied for that.
+#[derive(Clone, Copy, Debug)]
+pub struct Forwarded<'c> {
+    /// The call as it came.
+    pub call: &'c Call<'c>,
+    /// The id under which it is answered.
+    pub id: u64,
+}
+
+impl Encode for Forwarded<'_> {
+    fn write(&self, out: &mut impl Sink, dialect: Dialect) {
+        let mut object = Writer { out, dialect };
+        object.call(self.call, Some(Id::Number(self.id)));
+        object.end();
+    }
+}
+
+/// An object that is being written; every key comes with the punctuation before it. Keys are
+/// constants, so that what writes them is made for their length.
 struct Writer<'o, S> {
     out: &'o mut S,
     dialect: Dialect,
-    is_first: bool,
 }
 
 impl<S: Sink> Writer<'_, S> {
     fn register(&mut self, message: &Register<'_>) {
-        self.text(r#","reg_object":"#, Some(message.object));
+        self.text(r#"{"reg_object":"#, Some(message.object));
         self.text(r#","mode":"#, message.mode);
         self.payload(r#","interface":"#, message.interface.as_ref());
         self.id(message.id);
     }
 
     fn wait(&mut self, message: &Wait<'_>) {
-        self.payload(r#","list":"#, Some(&message.objects));
+        self.payload(r#"{"list":"#, Some(&message.objects));
         self.payload(r#","missing":"#, message.missing.as_ref());
         self.number(r#","timeout_ms":"#, message.timeout_ms);
         self.id(message.id);
     }
 
-    fn call(&mut self, message: &Call<'_>) {
-        self.text(r#","object":"#, Some(message.object));
+    fn call(&mut self, message: &Call<'_>, id: Option<Id<'_>>) {
+        self.text(r#"{"object":"#, Some(message.object));
         self.text(r#","method":"#, Some(message.method));
         self.payload(r#","param":"#, message.param.as_ref());
         self.number(r#","timeout_ms":"#, message.timeout_ms);
         self.payload(r#","headers":"#, message.headers.as_ref());
         self.flag(r#","stream":"#, message.stream);
-        self.id(message.id);
+        self.id(id);
     }
 
     fn listen(&mut self, message: &Listen<'_>) {
-        self.text(r#","event_name":"#, Some(message.event));
+        self.text(r#"{"event_name":"#, Some(message.event));
         self.text(r#","match":"#, message.matching);
         self.id(message.id);
     }
 
     fn event(&mut self, message: &Event<'_>) {
-        self.text(r#","event":"#, Some(message.event));
+        self.text(r#"{"event":"#, Some(message.event));
         self.payload(r#","result":"#, Some(&message.result));
         self.flag(r#","retain":"#, message.retain);
         self.id(message.id);
@@ -120,9 +144,9 @@ impl<S: Sink> Writer<'_, S> {
 
     fn reply(&mut self, message: &Reply<'_>) {
         match message.outcome {
-            Outcome::Response(response) => self.payload(r#","response":"#, Some(&response)),
+            Outcome::Response(response) => self.payload(r#"{"response":"#, Some(&response)),
             Outcome::Error { error, code } => {
-                self.payload(r#","error":"#, Some(&error));
+                self.payload(r#"{"error":"#, Some(&error));
                 self.text(r#","code":"#, code);
             }
         }
@@ -131,68 +155,77 @@ impl<S: Sink> Writer<'_, S> {
     }
 
     fn success(&mut self, message: &Success<'_>) {
-        self.text(r#","success":"#, Some(Text::from_literal(b"\"OK\"")));
+        self.text(r#"{"success":"#, Some(Text::from_literal(b"\"OK\"")));
         self.number(r#","delivered":"#, message.delivered);
         self.id(message.id);
     }
 
-    /// `key` is written as it stands between two members: `,"key":`.
-    #[inline]
-    fn key(&mut self, key: &'static str) {
-        if self.is_first {
-            self.is_first = false;
-            self.out.text(b"{");
-            self.out.text(&key.as_bytes()[1..]);
-        } else {
-            self.out.text(key.as_bytes());
+    fn unknown(&mut self, id: Option<Id<'_>>) {
+        self.out.text(b"{");
+        if let Some(id) = id {
+            self.out.text(br#""id":"#);
+            self.id_value(id);
         }
     }
 
+    #[inline]
     fn text(&mut self, key: &'static str, value: Option<Text<'_>>) {
         if let Some(value) = value {
-            self.key(key);
+            self.out.text(key.as_bytes());
             self.out.text(value.literal());
         }
     }
 
+    #[inline]
     fn id(&mut self, id: Option<Id<'_>>) {
         if let Some(id) = id {
-            self.key(r#","id":"#);
-            match id {
-                Id::Number(number) => self.out.text(itoa::Buffer::new().format(number).as_bytes()),
-                Id::Json(json) => self.out.text(json),
-            }
+            self.out.text(br#","id":"#);
+            self.id_value(id);
         }
     }
 
+    fn id_value(&mut self, id: Id<'_>) {
+        match id {
+            Id::Number(number) => self.out.text(itoa::Buffer::new().format(number).as_bytes()),
+            Id::Json(json) => self.out.text(json),
+        }
+    }
+
+    #[inline]
     fn number(&mut self, key: &'static str, value: Option<u64>) {
         if let Some(value) = value {
-            self.key(key);
+            self.out.text(key.as_bytes());
             self.out.text(itoa::Buffer::new().format(value).as_bytes());
         }
     }
 
+    #[inline]
     fn flag(&mut self, key: &'static str, value: bool) {
         if value {
-            self.key(key);
+            self.out.text(key.as_bytes());
             self.out.text(b"true");
         }
     }
 
+    #[inline]
     fn payload(&mut self, key: &'static str, value: Option<&Payload<'_>>) {
-        let Some(value) = value else {
-            return;
-        };
-        self.key(key);
+        if let Some(value) = value {
+            self.out.text(key.as_bytes());
+            self.payload_value(value);
+        }
+    }
+
+    fn payload_value(&mut self, value: &Payload<'_>) {
         if self.dialect == Dialect::Seed || value.is_one_line() {
             self.out.payload(value);
-            return;
+        } else {
+            self.joined_lines(value.json());
         }
-        for (n, line) in value
-            .json()
-            .split(|byte| matches!(byte, b'\n' | b'\r'))
-            .enumerate()
-        {
+    }
+
+    /// A payload of several lines, as one: line breaks only stand between tokens.
+    fn joined_lines(&mut self, json: &[u8]) {
+        for (n, line) in json.split(|byte| matches!(byte, b'\n' | b'\r')).enumerate() {
             if 0 < n {
                 self.out.text(b" ");
             }
@@ -201,6 +234,9 @@ impl<S: Sink> Writer<'_, S> {
     }
 
     fn end(&mut self) {
-        self.out.text(if self.is_first { b"{}" } else { b"}" });
+        self.out.text(match self.dialect {
+            Dialect::Lines => b"}\n",
+            Dialect::Seed => b"}",
+        });
     }
 }

@@ -110,6 +110,7 @@ impl Envelope {
     }
 
     /// The JSON text of the field's value in `message`.
+    #[inline]
     pub(crate) fn value<'a>(&self, field: Field, message: &'a [u8]) -> Option<&'a [u8]> {
         if !self.has(field) {
             return None;

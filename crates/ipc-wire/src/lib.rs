@@ -29,7 +29,7 @@ pub use crate::{
     address::{Address, DEFAULT_TCP_PORT, InvalidAddress, SOCKET_NAME, default_socket},
     code::{Code, UnknownCode},
     decode::{DecodeLimits, Decoder, LARGE_BYTES},
-    encode::{Dialect, SEED_READ_BYTES, Sink},
+    encode::{Dialect, Encode, Forwarded, SEED_READ_BYTES, Sink},
     fault::Fault,
     id::{Id, RequestId},
     message::{

@@ -1,18 +1,16 @@
 //! The five messages: one struct per verb, one enum over them.
 //!
-//! The kind of a message is told by its keys, once, here. Names and payloads are slices of what
-//! the sender wrote; nothing is built into a tree.
+//! The kind of a message is told by its keys, once, in `reading`. Names and payloads are slices of
+//! what the sender wrote; nothing is built into a tree.
+
+mod reading;
 
 use std::borrow::Cow;
 
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
-use crate::{
-    envelope::{Envelope, Field},
-    fault::Fault,
-    id::{Id, parse_u64},
-};
+use crate::id::Id;
 
 /// A JSON string as it was written, quotes and escapes included.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -35,13 +33,20 @@ impl<'a> Text<'a> {
     /// allows and Unicode does not.
     #[must_use]
     pub fn decode(&self) -> Option<Cow<'a, str>> {
-        let content = self.0.get(1..self.0.len().checked_sub(1)?)?;
-        if !content.contains(&b'\\') {
-            return std::str::from_utf8(content).ok().map(Cow::Borrowed);
+        match self.plain() {
+            Some(plain) => std::str::from_utf8(plain).ok().map(Cow::Borrowed),
+            None => serde_json::from_slice(self.0).ok().map(Cow::Owned),
         }
-        serde_json::from_slice::<String>(self.0)
-            .ok()
-            .map(Cow::Owned)
+    }
+
+    /// What the string says, in UTF-8, where it is written without escapes.
+    #[must_use]
+    #[inline]
+    pub fn plain(&self) -> Option<&'a [u8]> {
+        match self.0 {
+            [_, content @ .., _] if !content.contains(&b'\\') => Some(content),
+            _ => None,
+        }
     }
 }
 
@@ -258,248 +263,5 @@ impl<'a> Message<'a> {
             Self::Listen(_) | Self::Success(_) | Self::Unknown { .. } => None,
         };
         payload.map_or(0, |payload| payload.json().len())
-    }
-
-    /// Tells the kind of a scanned message and takes it apart. It returns what the decoder does, so
-    /// that a message is built in its place.
-    #[inline]
-    pub(crate) fn read(
-        bytes: &'a [u8],
-        envelope: &Envelope,
-        owner: Option<&'a Bytes>,
-    ) -> Result<Option<Self>, Fault> {
-        let fields = Fields {
-            bytes,
-            envelope,
-            owner,
-        };
-        let Some(kind) = fields.kind()? else {
-            return Ok(Some(Message::Unknown { id: fields.id()? }));
-        };
-        let id = fields.id()?;
-        Ok(Some(match kind {
-            Kind::Call => Message::Call(Call {
-                object: fields.needed_text(Field::Object, Field::Method)?,
-                method: fields.needed_text(Field::Method, Field::Object)?,
-                param: fields.payload(Field::Param),
-                timeout_ms: fields.number(Field::TimeoutMs)?,
-                headers: fields.object(Field::Headers)?,
-                stream: fields.flag(Field::Stream)?,
-                id,
-            }),
-            Kind::Reply => Message::Reply(Reply {
-                outcome: fields.outcome()?,
-                more: fields.flag(Field::More)?,
-                id,
-            }),
-            Kind::Event => Message::Event(Event {
-                event: fields.needed_text(Field::Event, Field::Result)?,
-                result: fields.needed(Field::Result, Field::Event)?,
-                retain: fields.flag(Field::Retain)?,
-                id,
-            }),
-            Kind::Register => Message::Register(Register {
-                object: fields.needed_text(Field::RegObject, Field::RegObject)?,
-                mode: fields.text(Field::Mode)?,
-                interface: fields.object(Field::Interface)?,
-                id,
-            }),
-            Kind::Wait => Message::Wait(Wait {
-                objects: fields.array(Field::List)?,
-                timeout_ms: fields.number(Field::TimeoutMs)?,
-                missing: fields.payload(Field::Missing),
-                id,
-            }),
-            Kind::Listen => Message::Listen(Listen {
-                event: fields.needed_text(Field::EventName, Field::EventName)?,
-                matching: fields.text(Field::Match)?,
-                id,
-            }),
-            Kind::Success => Message::Success(Success {
-                delivered: fields.number(Field::Delivered)?,
-                id,
-            }),
-        }))
-    }
-}
-
-#[derive(Clone, Copy, Eq, PartialEq)]
-enum Kind {
-    Call,
-    Reply,
-    Event,
-    Register,
-    Wait,
-    Listen,
-    Success,
-}
-
-/// The keys that tell the kind.
-const KIND_KEYS: [(Field, Kind); 10] = [
-    (Field::Object, Kind::Call),
-    (Field::Method, Kind::Call),
-    (Field::Response, Kind::Reply),
-    (Field::Error, Kind::Reply),
-    (Field::Event, Kind::Event),
-    (Field::Result, Kind::Event),
-    (Field::RegObject, Kind::Register),
-    (Field::List, Kind::Wait),
-    (Field::EventName, Kind::Listen),
-    (Field::Success, Kind::Success),
-];
-
-const KIND_BITS: u32 = {
-    let mut bits = 0;
-    let mut n = 0;
-    while n < KIND_KEYS.len() {
-        bits |= KIND_KEYS[n].0.bit();
-        n += 1;
-    }
-    bits
-};
-
-/// A scanned message and the typed ways to its values.
-struct Fields<'a, 'e> {
-    bytes: &'a [u8],
-    envelope: &'e Envelope,
-    owner: Option<&'a Bytes>,
-}
-
-impl<'a> Fields<'a, '_> {
-    /// Tells the kind by the keys that there are: at once for the most frequent ones.
-    #[inline]
-    fn kind(&self) -> Result<Option<Kind>, Fault> {
-        const CALL: u32 = Field::Object.bit() | Field::Method.bit();
-        const EVENT: u32 = Field::Event.bit() | Field::Result.bit();
-        const RESPONSE: u32 = Field::Response.bit();
-        match self.envelope.among(KIND_BITS) {
-            CALL => Ok(Some(Kind::Call)),
-            RESPONSE => Ok(Some(Kind::Reply)),
-            EVENT => Ok(Some(Kind::Event)),
-            _ => self.other_kind(),
-        }
-    }
-
-    /// Two keys of different kinds are a fault, and so are `response` beside `error`.
-    fn other_kind(&self) -> Result<Option<Kind>, Fault> {
-        let mut found: Option<(Field, Kind)> = None;
-        for (key, kind) in KIND_KEYS {
-            if !self.envelope.has(key) {
-                continue;
-            }
-            match found {
-                Some((one, known)) if known != kind || kind == Kind::Reply => {
-                    return Err(Fault::TwoKinds {
-                        one: one.key(),
-                        other: key.key(),
-                    });
-                }
-                _ => found = Some((key, kind)),
-            }
-        }
-        Ok(found.map(|(_, kind)| kind))
-    }
-
-    fn value(&self, field: Field) -> Option<&'a [u8]> {
-        self.envelope.value(field, self.bytes)
-    }
-
-    fn payload(&self, field: Field) -> Option<Payload<'a>> {
-        self.value(field).map(|json| Payload {
-            json,
-            owner: self.owner,
-            may_break_lines: self.envelope.has_line_breaks,
-        })
-    }
-
-    fn needed(&self, field: Field, beside: Field) -> Result<Payload<'a>, Fault> {
-        self.payload(field).ok_or(Fault::MissingKey {
-            present: beside.key(),
-            absent: field.key(),
-        })
-    }
-
-    fn text(&self, field: Field) -> Result<Option<Text<'a>>, Fault> {
-        match self.value(field) {
-            None => Ok(None),
-            Some(json) if json[0] == b'"' => Ok(Some(Text(json))),
-            Some(_) => Err(Fault::WrongType {
-                key: field.key(),
-                expected: "a string",
-            }),
-        }
-    }
-
-    fn needed_text(&self, field: Field, beside: Field) -> Result<Text<'a>, Fault> {
-        self.text(field)?.ok_or(Fault::MissingKey {
-            present: beside.key(),
-            absent: field.key(),
-        })
-    }
-
-    fn object(&self, field: Field) -> Result<Option<Payload<'a>>, Fault> {
-        match self.payload(field) {
-            Some(value) if value.json[0] != b'{' => Err(Fault::WrongType {
-                key: field.key(),
-                expected: "an object",
-            }),
-            value => Ok(value),
-        }
-    }
-
-    fn array(&self, field: Field) -> Result<Payload<'a>, Fault> {
-        self.payload(field)
-            .filter(|value| value.json[0] == b'[')
-            .ok_or(Fault::WrongType {
-                key: field.key(),
-                expected: "an array",
-            })
-    }
-
-    fn number(&self, field: Field) -> Result<Option<u64>, Fault> {
-        self.value(field)
-            .map(parse_u64)
-            .map(|number| {
-                let expected = "a whole number of at least 0";
-                number.ok_or(Fault::WrongType {
-                    key: field.key(),
-                    expected,
-                })
-            })
-            .transpose()
-    }
-
-    fn flag(&self, field: Field) -> Result<bool, Fault> {
-        match self.value(field) {
-            None | Some(b"false") => Ok(false),
-            Some(b"true") => Ok(true),
-            Some(_) => Err(Fault::WrongType {
-                key: field.key(),
-                expected: "true or false",
-            }),
-        }
-    }
-
-    fn id(&self) -> Result<Option<Id<'a>>, Fault> {
-        self.value(Field::Id)
-            .map(|json| {
-                let expected = "a string or an integer of at most 64 bytes";
-                Id::from_json(json).ok_or(Fault::WrongType {
-                    key: Field::Id.key(),
-                    expected,
-                })
-            })
-            .transpose()
-    }
-
-    fn outcome(&self) -> Result<Outcome<'a>, Fault> {
-        if let Some(response) = self.payload(Field::Response) {
-            return Ok(Outcome::Response(response));
-        }
-        let error = self.needed(Field::Error, Field::Error)?;
-        Ok(Outcome::Error {
-            error,
-            code: self.text(Field::Code)?,
-        })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use ipc_wire::{Call, Code, Dialect, IPC_OBJECT, Id, Message, Name, Outcome, Reply, RequestId};
+use ipc_wire::{Call, Code, Dialect, Forwarded, IPC_OBJECT, Id, Message, Name, Outcome, Reply};
 
 use super::{Broker, Timer};
 use crate::{
@@ -22,20 +22,27 @@ const METHOD_NOT_FOUND: &[u8] = b"\"method_not_found\"";
 impl Broker {
     pub(super) fn call(&mut self, caller: SessionId, call: &Call<'_>, now: Instant) {
         self.request(caller, call.id, |broker, to| {
-            let invalid = || Refusal::invalid_name("the object's name is not Unicode");
-            let object = call.object.decode().ok_or_else(invalid)?;
-            if object == IPC_OBJECT {
+            let decoded;
+            let object = match call.object.plain() {
+                Some(plain) => plain,
+                None => {
+                    let invalid = || Refusal::invalid_name("the object's name is not Unicode");
+                    decoded = call.object.decode().ok_or_else(invalid)?;
+                    decoded.as_bytes()
+                }
+            };
+            if object == IPC_OBJECT.as_bytes() {
                 return broker.call_ipc(caller, to, call, now);
             }
-            broker.forward(caller, to, &object, call, now)
+            broker.forward(caller, to, object, call, now)
         });
     }
 
     fn forward(
         &mut self,
         caller: SessionId,
-        to: ReplyTo,
-        object: &str,
+        to: ReplyTo<'_>,
+        object: &[u8],
         call: &Call<'_>,
         now: Instant,
     ) -> Result<(), Refusal> {
@@ -48,19 +55,20 @@ impl Broker {
                 "this server does not stream responses",
             ));
         }
-        let Some((index, n_providers)) = self.registry.providers(object) else {
-            Name::check(object).map_err(Refusal::invalid_name)?;
+        let Some(providers) = self.registry.providers(object) else {
+            let name = call.object.decode().unwrap_or_default();
+            Name::check(&name).map_err(Refusal::invalid_name)?;
             return Err(Refusal::OBJECT_NOT_FOUND);
         };
         self.check_requests(caller)?;
-        for n in 0..n_providers {
-            let Some(provider) = self.registry.provider(index, n) else {
+        let deadline = deadline(call.timeout_ms, now);
+        for n in 0..providers.len {
+            let Some(provider) = self.registry.provider(providers, n) else {
                 break;
             };
-            let deadline = deadline(call.timeout_ms, now);
             let open = OpenCall {
                 caller,
-                reply_to: to,
+                reply_to: to.keep(),
                 provider,
                 deadline,
             };
@@ -88,16 +96,15 @@ impl Broker {
     fn send_call(&mut self, open: OpenCall, call: &Call<'_>) -> Result<(), Full> {
         let OpenCall {
             caller,
-            reply_to,
             provider,
             deadline,
+            ..
         } = open;
         let id = self.calls.open(open);
         let sent = match self.sessions.get(provider).map(|provider| provider.dialect) {
             Some(Dialect::Lines) => {
-                let id = Some(Id::Number(id.number()));
-                self.sessions
-                    .send(provider, &Message::Call(Call { id, ..*call }))
+                let id = id.number();
+                self.sessions.send(provider, &Forwarded { call, id })
             }
             Some(Dialect::Seed) => {
                 let call = Call {
@@ -120,7 +127,7 @@ impl Broker {
         }
         if let Some(session) = self.sessions.get_mut(caller) {
             self.calls.link(End::Caller, &mut session.calls_out, id);
-            if let ReplyTo::Id(request) = &reply_to {
+            if let Some(request) = call.id {
                 session.in_flight.insert(request, Request::Call(id));
             }
         }
@@ -147,36 +154,28 @@ impl Broker {
         } else {
             reply.id.and_then(|id| id.as_u64()).map(CallId::from_number)
         };
-        let id = id.filter(|&id| {
-            self.calls
-                .get(id)
-                .is_some_and(|call| call.provider == provider)
-        });
-        match id.and_then(|id| self.close_call(id)) {
-            Some(call) => {
-                let outcome = match reply.outcome {
-                    Outcome::Error { error, code } => {
-                        let code = code.filter(|code| code.literal() == METHOD_NOT_FOUND);
-                        Outcome::Error { error, code }
-                    }
-                    response @ Outcome::Response(_) => response,
-                };
-                self.sessions
-                    .answer(call.caller, call.reply_to, Answer::Outcome(outcome));
+        match id.and_then(|id| Some((id, self.calls.get(id)?))) {
+            Some((id, call)) if call.provider == provider => {
+                let to = call.reply_to.as_ref();
+                let answer = Answer::Outcome(passed_on(reply.outcome));
+                self.sessions.answer(call.caller, to, answer);
+                self.close_call(id);
             }
-            None => self.stats.replies_dropped += 1,
+            _ => self.stats.replies_dropped += 1,
         }
         if is_seed {
             self.sessions.serve_next(provider);
         }
     }
 
-    /// Takes a call out of every table; its answer is the caller's to give.
-    pub(super) fn close_call(&mut self, id: CallId) -> Option<OpenCall> {
-        let call = self.calls.get(id)?;
-        let provider = call.provider;
+    /// Takes a call out of every table; its answer is given by whoever closes it.
+    pub(super) fn close_call(&mut self, id: CallId) {
+        let Some(call) = self.calls.get(id) else {
+            return;
+        };
+        let (provider, has_deadline) = (call.provider, call.deadline.is_some());
         if let Some(session) = self.sessions.get_mut(call.caller) {
-            if let ReplyTo::Id(request) = &call.reply_to {
+            if let ReplyTo::Id(request) = call.reply_to.as_ref() {
                 session.in_flight.remove(request, Request::Call(id));
             }
             self.calls.unlink(End::Caller, &mut session.calls_out, id);
@@ -184,19 +183,19 @@ impl Broker {
         if let Some(session) = self.sessions.get_mut(provider) {
             self.calls.unlink(End::Provider, &mut session.calls_in, id);
         }
-        let call = self.calls.remove(id)?;
+        self.calls.remove(id);
         self.stats.calls_answered += 1;
-        if call.deadline.is_some() {
+        if has_deadline {
             self.cancel_deadline();
         }
-        Some(call)
     }
 
     /// Ends a call without its provider, which is told to stop working on it.
     pub(super) fn abandon_call(&mut self, id: CallId, why: Option<&Refusal>) {
-        let Some(call) = self.close_call(id) else {
+        let Some(&call) = self.calls.get(id) else {
             return;
         };
+        self.close_call(id);
         match self
             .sessions
             .get(call.provider)
@@ -213,7 +212,7 @@ impl Broker {
             None => {}
         }
         if let Some(refusal) = why {
-            self.refuse(call.caller, call.reply_to, refusal);
+            self.refuse(call.caller, call.reply_to.as_ref(), refusal);
         }
     }
 
@@ -225,7 +224,7 @@ impl Broker {
     }
 
     /// Cancels a request of the caller's own; whether it was in flight.
-    pub(super) fn cancel(&mut self, caller: SessionId, request: &RequestId) -> bool {
+    pub(super) fn cancel(&mut self, caller: SessionId, request: Id<'_>) -> bool {
         match self.in_flight(caller, request) {
             Some(Request::Call(call)) => {
                 self.stats.calls_cancelled += 1;
@@ -234,12 +233,23 @@ impl Broker {
             }
             Some(Request::Wait(wait)) => {
                 if let Some(wait) = self.close_wait(wait) {
-                    self.refuse(wait.session, wait.reply_to, &Refusal::CANCELLED);
+                    self.refuse(wait.session, wait.reply_to.as_ref(), &Refusal::CANCELLED);
                 }
                 true
             }
             None => false,
         }
+    }
+}
+
+/// A provider's outcome as its caller is told it: only one code is a provider's to give.
+fn passed_on(outcome: Outcome<'_>) -> Outcome<'_> {
+    match outcome {
+        Outcome::Error { error, code } => {
+            let code = code.filter(|code| code.literal() == METHOD_NOT_FOUND);
+            Outcome::Error { error, code }
+        }
+        response @ Outcome::Response(_) => response,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Instant};
 
-use ipc_wire::{Call, Code, Dialect, Name, Outcome, PROTOCOL, Payload, RequestId, Text};
+use ipc_wire::{Call, Code, Dialect, Id, Name, Outcome, PROTOCOL, Payload, Text};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{json as value, value::RawValue};
 
@@ -55,7 +55,7 @@ impl Broker {
     pub(super) fn call_ipc(
         &mut self,
         caller: SessionId,
-        to: ReplyTo,
+        to: ReplyTo<'_>,
         call: &Call<'_>,
         now: Instant,
     ) -> Result<(), Refusal> {
@@ -78,8 +78,8 @@ impl Broker {
             "unlisten" => self.unlisten(caller, &read_param(call)?)?,
             "cancel" => {
                 let CancelParam { id } = read_param(call)?;
-                let id = RequestId::from_json(id.get().as_bytes());
-                let cancelled = id.is_some_and(|id| self.cancel(caller, &id));
+                let id = Id::from_json(id.get().as_bytes());
+                let cancelled = id.is_some_and(|id| self.cancel(caller, id));
                 json(&value!({ "cancelled": cancelled }))
             }
             "monitor" | "kick" => {
@@ -96,7 +96,7 @@ impl Broker {
         Ok(())
     }
 
-    fn hello(&mut self, id: SessionId, to: ReplyTo, hello: Hello) -> Result<Vec<u8>, Refusal> {
+    fn hello(&mut self, id: SessionId, to: ReplyTo<'_>, hello: Hello) -> Result<Vec<u8>, Refusal> {
         if hello.protocol != PROTOCOL {
             let text = format!(
                 "this server speaks protocol {PROTOCOL}, not protocol {}",
@@ -148,7 +148,7 @@ impl Broker {
     }
 
     /// The interface is spliced in as its provider wrote it.
-    fn describe(&mut self, caller: SessionId, to: ReplyTo, name: &str) -> Result<(), Refusal> {
+    fn describe(&mut self, caller: SessionId, to: ReplyTo<'_>, name: &str) -> Result<(), Refusal> {
         let one_line: String = INTERFACE.lines().map(str::trim_start).collect();
         let (description, interface) = match self.registry.get(name) {
             Some(object) => (self.report_object(name, object), object.interface()),

@@ -121,12 +121,12 @@ impl Broker {
     /// Ends what a session does for others, and what others send to it unasked.
     fn end_services(&mut self, id: SessionId, reason: CloseReason) {
         while let Some(session) = self.sessions.get(id)
-            && let Some(call) = self.calls.first(&session.calls_in)
+            && let Some(call_id) = self.calls.first(&session.calls_in)
+            && let Some(&call) = self.calls.get(call_id)
         {
-            self.sessions.unqueue_for_seed(id, call);
-            if let Some(call) = self.close_call(call) {
-                self.refuse(call.caller, call.reply_to, &Refusal::PROVIDER_GONE);
-            }
+            self.sessions.unqueue_for_seed(id, call_id);
+            self.close_call(call_id);
+            self.refuse(call.caller, call.reply_to.as_ref(), &Refusal::PROVIDER_GONE);
         }
         let subscriptions = self.sessions.get_mut(id).map(|session| {
             session.lost.clear();
@@ -176,7 +176,11 @@ impl Broker {
         }
         for wait in self.waits.all() {
             if let Some(wait) = self.close_wait(wait) {
-                self.refuse(wait.session, wait.reply_to, &Refusal::SHUTTING_DOWN);
+                self.refuse(
+                    wait.session,
+                    wait.reply_to.as_ref(),
+                    &Refusal::SHUTTING_DOWN,
+                );
             }
         }
         self.settle();

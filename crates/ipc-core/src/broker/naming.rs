@@ -154,7 +154,8 @@ impl Broker {
                     objects,
                     missing: None,
                 };
-                self.sessions.answer(wait.session, wait.reply_to, answer);
+                self.sessions
+                    .answer(wait.session, wait.reply_to.as_ref(), answer);
             }
         }
     }
@@ -196,13 +197,11 @@ impl Broker {
                 return Ok(());
             }
             broker.check_requests(session)?;
-            let reply_to = to;
-            let deadline = held_until;
             broker.open_wait(OpenWait {
                 session,
-                reply_to,
+                reply_to: to.keep(),
                 objects,
-                deadline,
+                deadline: held_until,
                 tells_missing,
             });
             Ok(())
@@ -229,7 +228,7 @@ impl Broker {
     }
 
     fn is_registered(&self, name: &Name) -> bool {
-        self.registry.contains(name.as_str()) || name.as_str() == IPC_OBJECT
+        self.registry.contains(name) || name.as_str() == IPC_OBJECT
     }
 
     fn open_wait(&mut self, wait: OpenWait) {
@@ -245,7 +244,7 @@ impl Broker {
         }
         if let Some(session) = self.sessions.get_mut(session) {
             session.waits.push(id);
-            if let ReplyTo::Id(request) = &reply_to {
+            if let ReplyTo::Id(request) = reply_to.as_ref() {
                 session.in_flight.insert(request, Request::Wait(id));
             }
         }
@@ -256,7 +255,7 @@ impl Broker {
         let wait = self.waits.remove(id)?;
         if let Some(session) = self.sessions.get_mut(wait.session) {
             session.waits.retain(|&other| other != id);
-            if let ReplyTo::Id(request) = &wait.reply_to {
+            if let ReplyTo::Id(request) = wait.reply_to.as_ref() {
                 session.in_flight.remove(request, Request::Wait(id));
             }
         }
@@ -270,7 +269,7 @@ impl Broker {
         if let Some(wait) = self.close_wait(id) {
             self.answer_missing(
                 wait.session,
-                wait.reply_to,
+                wait.reply_to.as_ref(),
                 &wait.objects,
                 wait.tells_missing,
             );
@@ -280,7 +279,7 @@ impl Broker {
     fn answer_missing(
         &mut self,
         session: SessionId,
-        to: ReplyTo,
+        to: ReplyTo<'_>,
         objects: &[Name],
         tells_missing: bool,
     ) {

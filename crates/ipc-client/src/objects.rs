@@ -31,20 +31,30 @@ pub(crate) struct ObjectEntry {
     pub(crate) message: Arc<RegisterMessage>,
     pub(crate) states: watch::Sender<RegistrationState>,
     /// Methods that were called, as their names are handed out.
-    pub(crate) methods: Vec<Arc<str>>,
+    pub(crate) methods: Vec<Arc<Called>>,
+}
+
+/// The names that a call came by. All calls of a method share them.
+#[derive(Debug)]
+pub(crate) struct Called {
+    pub(crate) object: Arc<str>,
+    pub(crate) method: Box<str>,
 }
 
 impl ObjectEntry {
-    /// The name of a method, copied only where it is not known yet.
-    pub(crate) fn method(&mut self, name: &str) -> Arc<str> {
-        if let Some(known) = self.methods.iter().find(|known| ***known == *name) {
+    /// The names for a call of a method, copied only where it is not known yet.
+    pub(crate) fn called(&mut self, method: &str) -> Arc<Called> {
+        if let Some(known) = self.methods.iter().find(|known| *known.method == *method) {
             return Arc::clone(known);
         }
-        let name: Arc<str> = name.into();
+        let called = Arc::new(Called {
+            object: Arc::clone(&self.name),
+            method: method.into(),
+        });
         if self.methods.len() < KNOWN_METHODS {
-            self.methods.push(Arc::clone(&name));
+            self.methods.push(Arc::clone(&called));
         }
-        name
+        called
     }
 }
 

@@ -6,7 +6,7 @@ use ipc_wire::{Code, Payload};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::time::Instant;
 
-use crate::RawJson;
+use crate::{RawJson, objects::Called};
 
 /// An object's side of its calls.
 ///
@@ -53,10 +53,10 @@ where
 /// A call to an object of ours.
 #[derive(Clone, Debug)]
 pub struct Request {
-    pub(crate) object: Arc<str>,
-    pub(crate) method: Arc<str>,
+    pub(crate) called: Arc<Called>,
     pub(crate) param: Option<RawJson>,
-    pub(crate) headers: Option<RawJson>,
+    /// Rare, and a request is moved several times on its way.
+    pub(crate) headers: Option<Box<RawJson>>,
     pub(crate) deadline: Option<Instant>,
 }
 
@@ -64,9 +64,12 @@ impl Request {
     /// Makes a call by hand, to test a provider without a server.
     #[must_use]
     pub fn new(object: &str, method: &str, param: Option<RawJson>) -> Self {
-        Self {
+        let called = Called {
             object: object.into(),
             method: method.into(),
+        };
+        Self {
+            called: Arc::new(called),
             param,
             headers: None,
             deadline: None,
@@ -76,13 +79,13 @@ impl Request {
     /// The name of the object that is called.
     #[must_use]
     pub fn object(&self) -> &str {
-        &self.object
+        &self.called.object
     }
 
     /// The name of the method.
     #[must_use]
     pub fn method(&self) -> &str {
-        &self.method
+        &self.called.method
     }
 
     /// The argument; an absent one is read as `null`.
@@ -107,7 +110,10 @@ impl Request {
     /// What rides along with the call: a JSON object.
     #[must_use]
     pub const fn headers(&self) -> Option<&RawJson> {
-        self.headers.as_ref()
+        match &self.headers {
+            Some(headers) => Some(headers),
+            None => None,
+        }
     }
 
     /// How long the caller still waits; `None` when it did not say.

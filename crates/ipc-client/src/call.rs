@@ -5,18 +5,18 @@ use std::{
     future::{Future, IntoFuture},
     marker::PhantomData,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
+use bytes::Bytes;
 use ipc_wire::{Code, InvalidName, Name};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     CallError, Client, RawJson, RequestError,
     exchange::Exchange,
-    outgoing::{CallMessage, Outgoing},
+    outgoing::{CallMessage, Outgoing, decode_literal, literal},
     pending::{Answer, Origin},
 };
 
@@ -24,13 +24,14 @@ use crate::{
 #[derive(Clone)]
 pub struct Object {
     client: Client,
-    name: Result<Arc<str>, InvalidName>,
+    /// The name as it stands in a call.
+    literal: Result<Bytes, InvalidName>,
 }
 
 impl Object {
     pub(crate) fn new(client: Client, name: &str) -> Self {
-        let name = Name::check(name).map(|()| name.into());
-        Self { client, name }
+        let literal = Name::check(name).map(|()| literal(name).into());
+        Self { client, literal }
     }
 
     /// Calls a method with an argument. Await the result to call; its type is what the response
@@ -77,7 +78,7 @@ impl Object {
 impl fmt::Debug for Object {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Object")
-            .field("name", &self.name)
+            .field("name", &self.literal.as_deref().map(decode_literal))
             .finish_non_exhaustive()
     }
 }
@@ -107,8 +108,8 @@ impl<T> Call<T> {
         method: &str,
         write_param: impl FnOnce(&mut Vec<u8>) -> Result<bool, CallError>,
     ) -> Self {
-        let message = match &object.name {
-            Ok(name) => CallMessage::new(name, method, write_param),
+        let message = match &object.literal {
+            Ok(literal) => CallMessage::new(literal, method, write_param),
             Err(invalid) => Err(CallError::InvalidName(*invalid)),
         };
         Self {

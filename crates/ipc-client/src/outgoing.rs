@@ -123,14 +123,15 @@ pub(crate) struct CallMessage {
 const BODY_BYTES: usize = 128;
 
 impl CallMessage {
-    /// `write_param` appends the argument and says whether there is one.
+    /// Takes the literal of the object's name; `write_param` appends the argument and says whether
+    /// there is one.
     pub(crate) fn new(
-        object: &str,
+        object: &[u8],
         method: &str,
         write_param: impl FnOnce(&mut Vec<u8>) -> Result<bool, CallError>,
     ) -> Result<Self, CallError> {
         let mut body = Vec::with_capacity(BODY_BYTES);
-        push_literal(&mut body, object);
+        body.extend_from_slice(object);
         let method_at = body.len();
         push_literal(&mut body, method);
         let param_at = body.len();
@@ -336,7 +337,7 @@ fn push_literal(out: &mut Vec<u8>, text: &str) {
 }
 
 /// What a JSON string says.
-fn decode_literal(literal: &[u8]) -> String {
+pub(crate) fn decode_literal(literal: &[u8]) -> String {
     let text = Text::from_literal(literal).decode();
     text.unwrap_or_default().into_owned()
 }

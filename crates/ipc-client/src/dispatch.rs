@@ -84,7 +84,7 @@ impl Dispatcher {
                 step = match incoming.decode() {
                     Ok(Some(message)) => self.dispatch(core, &message, &mut now),
                     Ok(None) => Step::Done,
-                    Err(error) => Step::Lost(self.explain(error)),
+                    Err(fault) => Step::Lost(DisconnectReason::Fault(fault)),
                 };
                 if !matches!(step, Step::More) {
                     break;

@@ -84,9 +84,9 @@ impl Core {
         let outcome = match outcome {
             Ok(response) => ipc_wire::Outcome::Response(response.payload()),
             Err(error) => {
-                code = error.code.map(|code| literal(code.as_str()));
+                code = error.code().map(|code| literal(code.as_str()));
                 ipc_wire::Outcome::Error {
-                    error: error.json.payload(),
+                    error: error.payload(),
                     code: code.as_deref().map(Text::from_literal),
                 }
             }

@@ -168,26 +168,27 @@ impl Response {
 
 /// The error that a call returns: any JSON of the application's own.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("{}", .json.as_str())]
-pub struct ObjectError {
-    pub(crate) json: RawJson,
-    pub(crate) code: Option<Code>,
+#[error("{}", .0.json.as_str())]
+pub struct ObjectError(Box<ErrorParts>);
+
+/// In a box, so that an error makes no outcome larger.
+#[derive(Clone, Debug)]
+struct ErrorParts {
+    json: RawJson,
+    code: Option<Code>,
 }
 
 impl ObjectError {
     /// Returns a value as the error; one that has no JSON form becomes a text that says so.
     #[must_use]
     pub fn new<T: Serialize + ?Sized>(error: &T) -> Self {
-        RawJson::new(error).map_or_else(Self::text, |json| Self { json, code: None })
+        RawJson::new(error).map_or_else(Self::text, |json| Self::from_parts(json, None))
     }
 
     /// Returns a text as the error, for example that of another error.
     #[must_use]
     pub fn text(error: impl fmt::Display) -> Self {
-        Self {
-            json: RawJson::text(&error.to_string()),
-            code: None,
-        }
+        Self::from_parts(RawJson::text(&error.to_string()), None)
     }
 
     /// The object has no such method; the caller gets
@@ -201,10 +202,20 @@ impl ObjectError {
     }
 
     pub(crate) fn with_code(code: Code, text: &str) -> Self {
-        Self {
-            json: RawJson::text(text),
-            code: Some(code),
-        }
+        Self::from_parts(RawJson::text(text), Some(code))
+    }
+
+    fn from_parts(json: RawJson, code: Option<Code>) -> Self {
+        Self(Box::new(ErrorParts { json, code }))
+    }
+
+    pub(crate) fn payload(&self) -> Payload<'_> {
+        self.0.json.payload()
+    }
+
+    /// The code beside the error, where it is one of those that servers know.
+    pub(crate) const fn code(&self) -> Option<Code> {
+        self.0.code
     }
 }
 
@@ -299,8 +310,8 @@ mod tests {
         assert_eq!(nothing.unwrap().payload().json(), b"null");
         let misfit = calc.call(request("add", "\"x\"")).await.unwrap_err();
         assert!(misfit.to_string().contains("does not fit"), "{misfit}");
-        assert_eq!(misfit.code, None);
+        assert_eq!(misfit.code(), None);
         let unknown = calc.call(request("mul", "1")).await.unwrap_err();
-        assert_eq!(unknown.code, Some(Code::MethodNotFound));
+        assert_eq!(unknown.code(), Some(Code::MethodNotFound));
     }
 }

@@ -162,8 +162,7 @@ impl Incoming {
         now: &mut Option<Instant>,
     ) -> Result<(), (CallId, ObjectError)> {
         let id = call.id.map_or_else(|| self.unnumbered(), CallId::from);
-        let name = call.object.decode().unwrap_or_default();
-        let Some(entry) = objects.called(&name) else {
+        let Some(entry) = objects.called(&call.object) else {
             let error = ObjectError::with_code(Code::ObjectNotFound, "Object not found");
             return Err((id, error));
         };
@@ -171,7 +170,7 @@ impl Incoming {
         let job = Job {
             id,
             request: Request {
-                called: entry.called(&call.method.decode().unwrap_or_default()),
+                called: entry.called(&call.method),
                 param: call.param.as_ref().map(RawJson::from_payload),
                 headers: call
                     .headers

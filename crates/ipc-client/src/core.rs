@@ -297,7 +297,7 @@ impl Core {
         drop(self.push(&message, None));
     }
 
-    fn wake_writer(&mut self) {
+    pub(crate) fn wake_writer(&mut self) {
         if self.is_writer_idle {
             self.is_writer_idle = false;
             self.effects.write = true;

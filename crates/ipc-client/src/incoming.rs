@@ -215,11 +215,6 @@ impl Incoming {
         self.n_taken = n_jobs;
     }
 
-    /// Whether a call of the turn was given up meanwhile.
-    pub(crate) fn is_given_up(&self, id: &CallId) -> bool {
-        self.over.contains(id)
-    }
-
     /// Notes which calls of the last turn run on, in which tasks; forgets the turn.
     pub(crate) fn note_started(&mut self, turn: &mut Turn, ended: &mut Ended) {
         let is_current = self.is_current(turn.epoch);

@@ -30,6 +30,7 @@ use tokio::{
 use crate::{
     ObjectError, Provider, Request, Response,
     incoming::{CallId, Job},
+    outbox::Outbox,
     shared::Shared,
 };
 
@@ -41,12 +42,12 @@ const LONG: Duration = Duration::from_micros(50);
 pub(crate) type Outcome = Result<Response, ObjectError>;
 
 /// What the serving task has taken and done since it last held the lock.
-#[derive(Default)]
 pub(crate) struct Turn {
     /// The connection that the calls came on.
     pub(crate) epoch: u64,
     pub(crate) jobs: VecDeque<Job>,
-    pub(crate) outcomes: VecDeque<(CallId, Outcome)>,
+    /// What was answered at once.
+    pub(crate) answers: Outbox,
     pub(crate) started: Vec<(CallId, AbortHandle)>,
     /// The calls of the last turn took long on average.
     is_long: bool,
@@ -66,7 +67,7 @@ pub(crate) enum Next {
 
 /// Answers calls until the client is closed.
 pub(crate) async fn serve(shared: Arc<Shared>) {
-    let mut turn = Turn::default();
+    let mut turn = Turn::new();
     // Those that run are aborted with this task.
     let mut tasks = JoinSet::new();
     let mut is_first = true;
@@ -109,6 +110,16 @@ pub(crate) async fn give_way() {
 }
 
 impl Turn {
+    fn new() -> Self {
+        Self {
+            epoch: 0,
+            jobs: VecDeque::new(),
+            answers: Outbox::new(),
+            started: Vec::new(),
+            is_long: false,
+        }
+    }
+
     /// Begins each call that was taken.
     fn run(&mut self, shared: &Arc<Shared>, tasks: &mut JoinSet<()>, cx: &mut Context<'_>) {
         let n_jobs = self.jobs.len();
@@ -208,7 +219,7 @@ where
             let mut seat = self.seat(spare.take(), request);
             let is_begun = !self.is_slow.load(Ordering::Relaxed);
             if is_begun && let Poll::Ready(outcome) = seat.poll_caught(cx) {
-                turn.outcomes.push_back((id, outcome));
+                turn.answers.reply(&id, &outcome);
                 spare = Some(seat);
             } else {
                 let service = Arc::clone(&self);

@@ -1,12 +1,18 @@
 //! What an application implements to provide an object.
 
-use std::{collections::HashMap, fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap, fmt, future::Future, hash::BuildHasherDefault, pin::Pin, sync::Arc,
+    time::Duration,
+};
 
 use ipc_wire::{Code, Payload};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::time::Instant;
 
-use crate::{RawJson, objects::Called};
+use crate::{
+    RawJson,
+    objects::{Called, NameHasher},
+};
 
 /// An object's side of its calls.
 ///
@@ -241,7 +247,7 @@ type Method = Box<dyn Fn(&Request) -> Answering + Send + Sync>;
 /// ```
 #[derive(Default)]
 pub struct Methods {
-    methods: HashMap<Box<str>, Method>,
+    methods: HashMap<Box<str>, Method, BuildHasherDefault<NameHasher>>,
 }
 
 impl Methods {

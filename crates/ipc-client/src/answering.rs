@@ -8,7 +8,7 @@ use crate::{
     ObjectError,
     core::Core,
     incoming::CallId,
-    outbox::TooLarge,
+    outbox::{Outbox, TooLarge},
     outgoing::literal,
     serving::{Outcome, Turn},
 };
@@ -42,34 +42,44 @@ impl Core {
         self.wake_serving();
     }
 
-    /// Queues the answers of the serving task's last turn, as many as there is room for; whether
-    /// for all.
+    /// Queues the answers of the serving task's last turn if there is room; whether there was. A
+    /// call among them that was given up meanwhile is answered as well: the server drops it.
     pub(crate) fn end_turn(&mut self, turn: &mut Turn) -> bool {
-        if !self.incoming.is_current(turn.epoch) {
-            turn.outcomes.clear();
-        }
-        while !turn.outcomes.is_empty() && !self.outbox.is_full() {
-            if let Some((id, outcome)) = turn.outcomes.pop_front()
-                && !self.incoming.is_given_up(&id)
-            {
-                self.reply(&id, &outcome);
+        if self.incoming.is_current(turn.epoch) && !turn.answers.is_empty() {
+            if self.outbox.is_full() {
+                return false;
             }
+            self.outbox.append(&mut turn.answers);
+            self.wake_writer();
         }
-        let is_done = turn.outcomes.is_empty();
-        if is_done {
-            self.incoming.note_started(turn, &mut self.effects.ended);
-        }
-        is_done
+        self.incoming.note_started(turn, &mut self.effects.ended);
+        true
     }
 
     /// Gives the serving task its next calls; whether there are any. If not, it is to wait.
     pub(crate) fn begin_turn(&mut self, turn: &mut Turn) -> bool {
+        self.outbox.prepare(&mut turn.answers);
         self.incoming.take(turn);
         self.is_serving_idle = turn.jobs.is_empty();
         !self.is_serving_idle
     }
 
     /// Queues the answer to a call.
+    pub(crate) fn reply(&mut self, id: &CallId, outcome: &Outcome) {
+        self.outbox.reply(id, outcome);
+        self.wake_writer();
+    }
+
+    fn wake_serving(&mut self) {
+        if self.is_serving_idle && self.incoming.is_ready() {
+            self.is_serving_idle = false;
+            self.effects.serve = true;
+        }
+    }
+}
+
+impl Outbox {
+    /// Adds the answer to a call.
     pub(crate) fn reply(&mut self, id: &CallId, outcome: &Outcome) {
         let Err(too_large) = self.push_reply(id, outcome) else {
             return;
@@ -84,9 +94,9 @@ impl Core {
         let outcome = match outcome {
             Ok(response) => ipc_wire::Outcome::Response(response.payload()),
             Err(error) => {
-                code = error.code.map(|code| literal(code.as_str()));
+                code = error.code().map(|code| literal(code.as_str()));
                 ipc_wire::Outcome::Error {
-                    error: error.json.payload(),
+                    error: error.payload(),
                     code: code.as_deref().map(Text::from_literal),
                 }
             }
@@ -97,12 +107,5 @@ impl Core {
             id: id.for_reply(),
         };
         self.push(&Message::Reply(reply), None)
-    }
-
-    fn wake_serving(&mut self) {
-        if self.is_serving_idle && self.incoming.is_ready() {
-            self.is_serving_idle = false;
-            self.effects.serve = true;
-        }
     }
 }

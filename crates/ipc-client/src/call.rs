@@ -5,32 +5,33 @@ use std::{
     future::{Future, IntoFuture},
     marker::PhantomData,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
+use bytes::Bytes;
 use ipc_wire::{Code, InvalidName, Name};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     CallError, Client, RawJson, RequestError,
     exchange::Exchange,
-    outgoing::{CallMessage, Outgoing},
-    pending::{Answer, Origin},
+    outgoing::{CallMessage, Outgoing, decode_literal, literal},
+    pending::{Answer, Failure, Origin},
 };
 
 /// An object that can be called, made by [`Client::object`].
 #[derive(Clone)]
 pub struct Object {
     client: Client,
-    name: Result<Arc<str>, InvalidName>,
+    /// The name as it stands in a call.
+    literal: Result<Bytes, InvalidName>,
 }
 
 impl Object {
     pub(crate) fn new(client: Client, name: &str) -> Self {
-        let name = Name::check(name).map(|()| name.into());
-        Self { client, name }
+        let literal = Name::check(name).map(|()| literal(name).into());
+        Self { client, literal }
     }
 
     /// Calls a method with an argument. Await the result to call; its type is what the response
@@ -50,15 +51,12 @@ impl Object {
     /// # }
     /// ```
     pub fn call<T>(&self, method: &str, param: &(impl Serialize + ?Sized)) -> Call<T> {
-        Call::new(self, method, |body| {
-            serde_json::to_writer(body, param).map_err(CallError::Encode)?;
-            Ok(true)
-        })
+        Call::new(self, method, |body| serde_json::to_writer(body, param))
     }
 
     /// Calls a method without an argument: the call then has no `param` at all.
     pub fn call_without_param<T>(&self, method: &str) -> Call<T> {
-        Call::new(self, method, |_body| Ok(false))
+        Call::new(self, method, |_body| Ok(()))
     }
 
     /// Calls a method with JSON text as it is, or without an argument, and returns the
@@ -68,7 +66,7 @@ impl Object {
             if let Some(param) = &param {
                 body.extend_from_slice(param.as_bytes());
             }
-            Ok(param.is_some())
+            Ok(())
         });
         RawCall { call }
     }
@@ -77,7 +75,7 @@ impl Object {
 impl fmt::Debug for Object {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Object")
-            .field("name", &self.name)
+            .field("name", &self.literal.as_deref().map(decode_literal))
             .finish_non_exhaustive()
     }
 }
@@ -96,7 +94,7 @@ impl fmt::Debug for Object {
 #[must_use = "a call is made when it is awaited"]
 pub struct Call<T> {
     client: Client,
-    message: Result<CallMessage, CallError>,
+    message: Result<CallMessage, Box<CallError>>,
     timeout: Option<Duration>,
     response: PhantomData<fn() -> T>,
 }
@@ -105,11 +103,11 @@ impl<T> Call<T> {
     fn new(
         object: &Object,
         method: &str,
-        write_param: impl FnOnce(&mut Vec<u8>) -> Result<bool, CallError>,
+        write_param: impl FnOnce(&mut Vec<u8>) -> Result<(), serde_json::Error>,
     ) -> Self {
-        let message = match &object.name {
-            Ok(name) => CallMessage::new(name, method, write_param),
-            Err(invalid) => Err(CallError::InvalidName(*invalid)),
+        let message = match &object.literal {
+            Ok(literal) => CallMessage::new(literal, method, write_param),
+            Err(invalid) => Err(Box::new(CallError::InvalidName(*invalid))),
         };
         Self {
             client: object.client.clone(),
@@ -137,26 +135,20 @@ impl<T> Call<T> {
         if let Ok(message) = &mut self.message
             && let Err(error) = message.set_headers(headers)
         {
-            self.message = Err(CallError::Encode(error));
+            self.message = Err(Box::new(CallError::Encode(error)));
         }
         self
     }
 
     fn into_raw_future(self) -> RawCallFuture {
-        match self.message {
-            Ok(message) => RawCallFuture {
-                exchange: Some(Exchange::new(
-                    self.client,
-                    Outgoing::Call(message),
-                    self.timeout,
-                )),
-                refused: None,
-            },
-            Err(error) => RawCallFuture {
-                exchange: None,
-                refused: Some(error),
-            },
-        }
+        let begun = match self.message {
+            Ok(message) => {
+                let outgoing = Outgoing::Call(message);
+                Ok(Exchange::new(self.client, outgoing, self.timeout))
+            }
+            Err(error) => Err(Some(error)),
+        };
+        RawCallFuture { begun }
     }
 }
 
@@ -251,46 +243,50 @@ impl<T> fmt::Debug for CallFuture<T> {
 #[must_use = "futures do nothing unless polled"]
 #[derive(Debug)]
 pub struct RawCallFuture {
-    exchange: Option<Exchange>,
-    /// What was wrong before anything could be sent.
-    refused: Option<CallError>,
+    /// Or what was wrong before anything could be sent, until it is told.
+    begun: Result<Exchange, Option<Box<CallError>>>,
 }
 
 impl Future for RawCallFuture {
     type Output = Result<RawJson, CallError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Some(error) = self.refused.take() {
-            return Poll::Ready(Err(error));
-        }
-        // Polling a future again after its end is the caller's bug; it gets what never comes.
-        let Some(exchange) = &mut self.exchange else {
-            return Poll::Pending;
+        let outcome = match &mut self.begun {
+            Ok(exchange) => {
+                let outcome = ready!(exchange.poll_answer(cx));
+                read_outcome(outcome, exchange.outgoing())
+            }
+            Err(refused) => match refused.take() {
+                Some(error) => Err(*error),
+                // Polling a future again after its end is the caller's bug; it gets what never
+                // comes.
+                None => return Poll::Pending,
+            },
         };
-        let outcome = ready!(Pin::new(&mut *exchange).poll(cx));
-        let outcome = read_outcome(outcome, exchange.outgoing());
-        self.exchange = None;
+        self.begun = Err(None);
         Poll::Ready(outcome)
     }
 }
 
 fn read_outcome(
-    outcome: Result<Answer, RequestError>,
+    outcome: Result<Answer, Box<RequestError>>,
     outgoing: &Outgoing,
 ) -> Result<RawJson, CallError> {
     match outcome {
         Ok(Answer::Response(response)) => Ok(response),
-        Ok(Answer::Error { error, origin }) => Err(read_error(error, origin, outgoing)),
+        Ok(Answer::Error(failure)) => Err(read_error(*failure, outgoing)),
         // Another kind of answer to a call is no answer to it.
-        Ok(Answer::Success { .. } | Answer::Objects { .. }) => Err(CallError::Refused {
-            code: None,
-            message: "the server answered the call with something else".to_owned(),
-        }),
-        Err(error) => Err(widen(error)),
+        Ok(Answer::Success { .. } | Answer::Complete | Answer::Missing(_)) => {
+            Err(CallError::Refused {
+                code: None,
+                message: "the server answered the call with something else".to_owned(),
+            })
+        }
+        Err(error) => Err(widen(*error)),
     }
 }
 
-fn read_error(error: RawJson, origin: Origin, outgoing: &Outgoing) -> CallError {
+fn read_error(Failure { error, origin }: Failure, outgoing: &Outgoing) -> CallError {
     let Origin::Server(code) = origin else {
         return CallError::Remote(error);
     };

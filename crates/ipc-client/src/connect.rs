@@ -6,7 +6,7 @@
 use std::{io, sync::Arc};
 
 use ipc_wire::{
-    Address, Call, Code, DecodeLimits, Decoder, Dialect, IPC_OBJECT, Id, Message, Outcome,
+    Address, Call, Code, DecodeLimits, Decoder, Dialect, Fault, IPC_OBJECT, Id, Message, Outcome,
     PROTOCOL, Payload, Reply, Text,
 };
 use serde::{Deserialize, Serialize};
@@ -49,7 +49,7 @@ pub(crate) struct MessageReader {
 pub(crate) enum ReadError {
     Ended,
     Io(io::Error),
-    Fault(ipc_wire::Fault),
+    Fault(Fault),
 }
 
 impl MessageReader {
@@ -81,11 +81,12 @@ impl MessageReader {
     }
 
     /// The next message of what was read; `None` when there is none whole.
-    pub(crate) fn decode(&mut self) -> Result<Option<Message<'_>>, ReadError> {
+    pub(crate) fn decode(&mut self) -> Result<Option<Message<'_>>, Fault> {
         let mut input = &self.chunk[self.start..self.end];
-        let message = self.decoder.decode(&mut input).map_err(ReadError::Fault)?;
+        // Returned as it is: a message is large enough that moving it would show.
+        let message = self.decoder.decode(&mut input);
         self.start = self.end - input.len();
-        Ok(message)
+        message
     }
 
     /// Takes messages as large as the server lets others send. To be called between messages.
@@ -193,7 +194,7 @@ async fn greet(
             .map_err(|error| read_failed(address, error))?;
         let message = incoming
             .decode()
-            .map_err(|error| read_failed(address, error))?;
+            .map_err(|fault| read_failed(address, ReadError::Fault(fault)))?;
         if let Some(message) = message {
             break read_answer(address, &message)?;
         }

@@ -3,7 +3,7 @@
 //! Nothing here waits, wakes or calls an application. What has to happen outside of the lock is
 //! noted in [`Effects`], which [`Shared`](crate::shared::Shared) carries out after unlocking.
 
-use std::{sync::Arc, task::Waker, time::Duration};
+use std::{pin::Pin, sync::Arc, task::Waker, time::Duration};
 
 use ipc_wire::{Dialect, Id, Message};
 use tokio::{
@@ -78,14 +78,14 @@ pub(crate) struct Timing {
     pub(crate) deadline: Option<Instant>,
 }
 
-/// What became of a request that was to be sent.
+/// What became of a request that was to be sent; small, and so is the error beside it.
 pub(crate) enum Submitted {
     /// It is queued under this id.
     Sent(u64),
     /// It is queued, and there will be no answer.
     Unanswered,
     /// It has to wait for this and then be submitted again.
-    Blocked(OwnedNotified),
+    Blocked(Pin<Box<OwnedNotified>>),
 }
 
 #[derive(Debug)]
@@ -178,10 +178,10 @@ impl Core {
         outgoing: &Outgoing,
         timing: Timing,
         waker: Option<&Waker>,
-    ) -> Result<Submitted, RequestError> {
+    ) -> Result<Submitted, Box<RequestError>> {
         let dialect = self.greeting.dialect;
         if dialect == Dialect::Seed && !outgoing.is_known_to_seed() {
-            return Err(RequestError::Unsupported);
+            return Err(Box::new(RequestError::Unsupported));
         }
         if !outgoing.is_answered(dialect) {
             self.push(&outgoing.message(None, None), None)
@@ -202,7 +202,9 @@ impl Core {
             .map_err(|error| self.refuse_size(&error))?;
         let deadline = self.local_deadline(outgoing, timing);
         let waker = waker.cloned();
-        self.effects.deadline |= self.pending.insert(id, batch, deadline, waker);
+        if self.pending.insert(id, batch, deadline, waker) {
+            self.effects.deadline = true;
+        }
         Ok(Submitted::Sent(id))
     }
 
@@ -295,8 +297,11 @@ impl Core {
         drop(self.push(&message, None));
     }
 
-    fn wake_writer(&mut self) {
-        self.effects.write |= std::mem::take(&mut self.is_writer_idle);
+    pub(crate) fn wake_writer(&mut self) {
+        if self.is_writer_idle {
+            self.is_writer_idle = false;
+            self.effects.write = true;
+        }
     }
 
     fn local_deadline(&self, outgoing: &Outgoing, timing: Timing) -> Option<Instant> {
@@ -309,11 +314,11 @@ impl Core {
         }
     }
 
-    fn refuse_size(&self, error: &TooLarge) -> RequestError {
-        RequestError::TooLarge {
+    fn refuse_size(&self, error: &TooLarge) -> Box<RequestError> {
+        Box::new(RequestError::TooLarge {
             bytes: error.bytes,
             limit_bytes: self.greeting.message_bytes.unwrap_or(usize::MAX),
-        }
+        })
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
     connect::{MessageReader, ReadError, read_code},
     core::Core,
     incoming::CallId,
-    pending::{Answer, Ended, Origin},
+    pending::{Answer, Ended, Failure, Origin},
     serving::give_way,
     shared::Shared,
 };
@@ -44,8 +44,11 @@ pub(crate) async fn read(
             match dispatcher.dispatch_some(&shared, &mut incoming) {
                 Step::More => {}
                 Step::Done => break,
-                Step::Refused(id, error) => shared.refuse(&id, error).await,
-                Step::Lost(reason) => return reason,
+                Step::Refused(refused) => {
+                    let (id, error) = *refused;
+                    shared.refuse(&id, error).await;
+                }
+                Step::Lost(reason) => return *reason,
             }
         }
         // Whoever has got something acts on it before more is read.
@@ -62,15 +65,15 @@ struct Dispatcher {
     wakers: Vec<Waker>,
 }
 
-/// How far dispatching came.
+/// How far dispatching came; small, for it is said of each message.
 enum Step {
     /// There may be more messages.
     More,
     /// No whole message is left.
     Done,
     /// A call is answered with an error at once.
-    Refused(CallId, ObjectError),
-    Lost(DisconnectReason),
+    Refused(Box<(CallId, ObjectError)>),
+    Lost(Box<DisconnectReason>),
 }
 
 impl Dispatcher {
@@ -84,7 +87,7 @@ impl Dispatcher {
                 step = match incoming.decode() {
                     Ok(Some(message)) => self.dispatch(core, &message, &mut now),
                     Ok(None) => Step::Done,
-                    Err(error) => Step::Lost(self.explain(error)),
+                    Err(fault) => Step::Lost(Box::new(DisconnectReason::Fault(fault))),
                 };
                 if !matches!(step, Step::More) {
                     break;
@@ -109,7 +112,7 @@ impl Dispatcher {
         match message {
             Message::Reply(reply) => {
                 if let Err(reason) = self.reply(core, reply) {
-                    return Step::Lost(reason);
+                    return Step::Lost(Box::new(reason));
                 }
             }
             Message::Success(success) => {
@@ -117,17 +120,15 @@ impl Dispatcher {
                 self.answer(core, success.id, Answer::Success { delivered });
             }
             Message::Wait(wait) => {
-                let is_complete = wait.missing.is_none() && !is_empty_array(&wait.objects);
-                let missing = wait.missing.as_ref().map(RawJson::from_payload);
-                let answer = Answer::Objects {
-                    is_complete,
-                    missing,
+                let answer = match &wait.missing {
+                    None if !is_empty_array(&wait.objects) => Answer::Complete,
+                    missing => Answer::Missing(missing.as_ref().map(RawJson::from_payload)),
                 };
                 self.answer(core, wait.id, answer);
             }
             Message::Call(call) => {
-                if let Err((id, error)) = core.admit(call, now) {
-                    return Step::Refused(id, error);
+                if let Err(refused) = core.admit(call, now) {
+                    return Step::Refused(Box::new(refused));
                 }
             }
             Message::Event(event) => self.event(core, event),
@@ -154,7 +155,7 @@ impl Dispatcher {
                 if self.dialect == Dialect::Lines && reply.id.is_none() {
                     return Err(refused(&error, origin));
                 }
-                Answer::Error { error, origin }
+                Answer::Error(Box::new(Failure { error, origin }))
             }
         };
         self.answer(core, reply.id, answer);

@@ -58,14 +58,53 @@ impl Exchange {
         &self.outgoing
     }
 
+    /// Waits for the answer. The error, which is rare, does not make the answer larger.
+    pub(crate) fn poll_answer(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Answer, Box<RequestError>>> {
+        loop {
+            let outcome = match &mut self.state {
+                State::New | State::Again => match self.submit(cx) {
+                    Some(outcome) => outcome,
+                    // The waker is already noted beside the request.
+                    None if matches!(self.state, State::Waiting(_)) => return Poll::Pending,
+                    None => continue,
+                },
+                State::Blocked(unblocked) => {
+                    if ready!(unblocked.as_mut().poll(cx)) {
+                        self.state = State::Again;
+                        continue;
+                    }
+                    Err(Box::new(RequestError::NotSent))
+                }
+                State::Waiting(id) => {
+                    match ready!(self.client.shared().poll_ended(*id, cx.waker())) {
+                        Ended::Answered(answer) => Ok(answer),
+                        Ended::TimedOut => Err(Box::new(RequestError::Timeout)),
+                        Ended::Lost => Err(Box::new(RequestError::Disconnected)),
+                        Ended::Unwritten => {
+                            self.state = State::Again;
+                            continue;
+                        }
+                    }
+                }
+                // Polling a future again after its end is the caller's bug.
+                State::Ended => return Poll::Pending,
+            };
+            self.state = State::Ended;
+            return Poll::Ready(outcome);
+        }
+    }
+
     /// Sends, or finds out why not now; `None` when it is sent and the answer is to be waited
     /// for, or when it has to wait first.
-    fn submit(&mut self, cx: &Context<'_>) -> Option<Result<Answer, RequestError>> {
+    fn submit(&mut self, cx: &Context<'_>) -> Option<Result<Answer, Box<RequestError>>> {
         let now = Instant::now();
         if matches!(self.state, State::New) {
             self.deadline = self.timeout.and_then(|timeout| now.checked_add(timeout));
         } else if self.deadline.is_some_and(|deadline| deadline <= now) {
-            return Some(Err(RequestError::NotSent));
+            return Some(Err(Box::new(RequestError::NotSent)));
         }
         let timing = Timing {
             now,
@@ -85,7 +124,7 @@ impl Exchange {
 }
 
 /// Waits for a change; whether it came before the deadline.
-async fn unblocked(change: OwnedNotified, deadline: Option<Instant>) -> bool {
+async fn unblocked(change: Pin<Box<OwnedNotified>>, deadline: Option<Instant>) -> bool {
     match deadline {
         Some(deadline) => tokio::time::timeout_at(deadline, change).await.is_ok(),
         None => {
@@ -99,39 +138,7 @@ impl Future for Exchange {
     type Output = Result<Answer, RequestError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
-        loop {
-            let outcome = match &mut this.state {
-                State::New | State::Again => match this.submit(cx) {
-                    Some(outcome) => outcome,
-                    // The waker is already noted beside the request.
-                    None if matches!(this.state, State::Waiting(_)) => return Poll::Pending,
-                    None => continue,
-                },
-                State::Blocked(unblocked) => {
-                    if ready!(unblocked.as_mut().poll(cx)) {
-                        this.state = State::Again;
-                        continue;
-                    }
-                    Err(RequestError::NotSent)
-                }
-                State::Waiting(id) => {
-                    match ready!(this.client.shared().poll_ended(*id, cx.waker())) {
-                        Ended::Answered(answer) => Ok(answer),
-                        Ended::TimedOut => Err(RequestError::Timeout),
-                        Ended::Lost => Err(RequestError::Disconnected),
-                        Ended::Unwritten => {
-                            this.state = State::Again;
-                            continue;
-                        }
-                    }
-                }
-                // Polling a future again after its end is the caller's bug.
-                State::Ended => return Poll::Pending,
-            };
-            this.state = State::Ended;
-            return Poll::Ready(outcome);
-        }
+        self.poll_answer(cx).map_err(|error| *error)
     }
 }
 

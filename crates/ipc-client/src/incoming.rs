@@ -7,7 +7,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    fmt,
+    fmt, mem,
     sync::Arc,
     time::Duration,
 };
@@ -40,8 +40,8 @@ pub(crate) struct Job {
 impl Job {
     fn size(&self) -> usize {
         let param = self.request.param.as_ref().map_or(0, RawJson::len);
-        let headers = self.request.headers.as_ref().map_or(0, RawJson::len);
-        param + headers + self.request.method.len()
+        let headers = self.request.headers.as_deref().map_or(0, RawJson::len);
+        param + headers + self.request.method().len()
     }
 }
 
@@ -162,8 +162,7 @@ impl Incoming {
         now: &mut Option<Instant>,
     ) -> Result<(), (CallId, ObjectError)> {
         let id = call.id.map_or_else(|| self.unnumbered(), CallId::from);
-        let name = call.object.decode().unwrap_or_default();
-        let Some(entry) = objects.called(&name) else {
+        let Some(entry) = objects.called(&call.object) else {
             let error = ObjectError::with_code(Code::ObjectNotFound, "Object not found");
             return Err((id, error));
         };
@@ -171,10 +170,11 @@ impl Incoming {
         let job = Job {
             id,
             request: Request {
-                object: Arc::clone(&entry.name),
-                method: entry.method(&call.method.decode().unwrap_or_default()),
+                called: entry.called(&call.method),
                 param: call.param.as_ref().map(RawJson::from_payload),
-                headers: call.headers.as_ref().map(RawJson::from_payload),
+                headers: call
+                    .headers
+                    .map(|headers| Box::new(RawJson::from_payload(&headers))),
                 deadline: timeout
                     .and_then(|timeout| now.get_or_insert_with(Instant::now).checked_add(timeout)),
             },
@@ -206,14 +206,13 @@ impl Incoming {
             .min(self.waiting.len())
             .min(BATCH_MESSAGES);
         turn.epoch = self.epoch;
-        turn.jobs.extend(self.waiting.drain(..n_jobs));
+        if n_jobs == self.waiting.len() {
+            mem::swap(&mut turn.jobs, &mut self.waiting);
+        } else {
+            turn.jobs.extend(self.waiting.drain(..n_jobs));
+        }
         self.waiting_bytes -= turn.jobs.iter().map(Job::size).sum::<usize>();
         self.n_taken = n_jobs;
-    }
-
-    /// Whether a call of the turn was given up meanwhile.
-    pub(crate) fn is_given_up(&self, id: &CallId) -> bool {
-        self.over.contains(id)
     }
 
     /// Notes which calls of the last turn run on, in which tasks; forgets the turn.

@@ -1,12 +1,14 @@
 //! The objects that this client provides. Kept by [`Core`](crate::core::Core).
 
 use std::{
+    borrow::Cow,
     collections::HashMap,
     fmt,
     hash::{BuildHasherDefault, Hasher},
     sync::Arc,
 };
 
+use ipc_wire::Text;
 use tokio::sync::watch;
 
 use crate::{RegistrationState, outgoing::RegisterMessage, serving::Serve};
@@ -17,7 +19,8 @@ const KNOWN_METHODS: usize = 16;
 /// The objects that this client provides.
 #[derive(Debug, Default)]
 pub(crate) struct Objects {
-    entries: HashMap<Arc<str>, ObjectEntry, BuildHasherDefault<NameHasher>>,
+    /// By the bytes of their names, which are looked up without being proved to be UTF-8.
+    entries: HashMap<Box<[u8]>, ObjectEntry, BuildHasherDefault<NameHasher>>,
 }
 
 pub(crate) struct ObjectEntry {
@@ -31,20 +34,32 @@ pub(crate) struct ObjectEntry {
     pub(crate) message: Arc<RegisterMessage>,
     pub(crate) states: watch::Sender<RegistrationState>,
     /// Methods that were called, as their names are handed out.
-    pub(crate) methods: Vec<Arc<str>>,
+    pub(crate) methods: Vec<Arc<Called>>,
+}
+
+/// The names that a call came by. All calls of a method share them.
+#[derive(Debug)]
+pub(crate) struct Called {
+    pub(crate) object: Arc<str>,
+    pub(crate) method: Box<str>,
 }
 
 impl ObjectEntry {
-    /// The name of a method, copied only where it is not known yet.
-    pub(crate) fn method(&mut self, name: &str) -> Arc<str> {
-        if let Some(known) = self.methods.iter().find(|known| ***known == *name) {
+    /// The names for a call of a method, copied only where it is not known yet.
+    pub(crate) fn called(&mut self, method: &Text<'_>) -> Arc<Called> {
+        let name = bytes(method);
+        let mut known = self.methods.iter();
+        if let Some(known) = known.find(|known| known.method.as_bytes() == &*name) {
             return Arc::clone(known);
         }
-        let name: Arc<str> = name.into();
+        let called = Arc::new(Called {
+            object: Arc::clone(&self.name),
+            method: method.decode().unwrap_or_default().into(),
+        });
         if self.methods.len() < KNOWN_METHODS {
-            self.methods.push(Arc::clone(&name));
+            self.methods.push(Arc::clone(&called));
         }
-        name
+        called
     }
 }
 
@@ -59,27 +74,27 @@ impl fmt::Debug for ObjectEntry {
 
 impl Objects {
     pub(crate) fn contains(&self, object: &str) -> bool {
-        self.entries.contains_key(object)
+        self.entries.contains_key(object.as_bytes())
     }
 
     pub(crate) fn insert(&mut self, entry: ObjectEntry) {
-        self.entries.insert(Arc::clone(&entry.name), entry);
+        self.entries.insert(entry.name.as_bytes().into(), entry);
     }
 
     /// The entry that a call of this name is for.
-    pub(crate) fn called(&mut self, object: &str) -> Option<&mut ObjectEntry> {
-        self.entries.get_mut(object)
+    pub(crate) fn called(&mut self, object: &Text<'_>) -> Option<&mut ObjectEntry> {
+        self.entries.get_mut(&*bytes(object))
     }
 
     /// The entry of a name, if it still is that registration's.
     pub(crate) fn get_mut(&mut self, object: &str, serial: u64) -> Option<&mut ObjectEntry> {
-        let entry = self.entries.get_mut(object)?;
+        let entry = self.entries.get_mut(object.as_bytes())?;
         (entry.serial == serial).then_some(entry)
     }
 
     pub(crate) fn remove(&mut self, object: &str, serial: u64) -> Option<ObjectEntry> {
         self.get_mut(object, serial)?;
-        self.entries.remove(object)
+        self.entries.remove(object.as_bytes())
     }
 
     pub(crate) fn set_states(&self, state: &RegistrationState) {
@@ -97,6 +112,14 @@ impl Objects {
                 let (name, message) = (Arc::clone(&entry.name), Arc::clone(&entry.message));
                 (entry.serial, name, message)
             })
+    }
+}
+
+/// What a text says; nothing where that is no Unicode.
+fn bytes<'a>(text: &Text<'a>) -> Cow<'a, [u8]> {
+    match text.literal() {
+        [_, content @ .., _] if !content.contains(&b'\\') => Cow::Borrowed(content),
+        _ => Cow::Owned(text.decode().unwrap_or_default().into_owned().into_bytes()),
     }
 }
 

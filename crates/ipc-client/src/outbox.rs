@@ -5,7 +5,7 @@
 //! request is outstanding at a time, for its answer carries no id. Kept by
 //! [`Core`](crate::core::Core).
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, mem};
 
 use ipc_wire::{Dialect, Message};
 
@@ -14,7 +14,7 @@ use ipc_wire::{Dialect, Message};
 pub(crate) const BATCH_MESSAGES: usize = 32;
 
 /// Whoever finds this much queued waits: as much as the server queues for a connection. One
-/// message may exceed it.
+/// message, or the answers of one turn of the serving task, may exceed it.
 const MAX_QUEUED_BYTES: usize = 8 * 1024 * 1024;
 
 /// A buffer that grew beyond this for one large message is given back.
@@ -67,10 +67,29 @@ impl Outbox {
     pub(crate) fn reset(&mut self, dialect: Dialect, message_bytes: usize) {
         self.dialect = dialect;
         self.message_bytes = message_bytes;
-        self.lines.clear();
+        empty(&mut self.lines);
         self.batch += 1;
         (self.n_messages, self.n_last) = (0, 0);
         self.seed = Seed::default();
+    }
+
+    /// Empties another one, where messages then wait to be [appended](Self::append) to this one.
+    pub(crate) fn prepare(&self, other: &mut Self) {
+        other.reset(self.dialect, self.message_bytes);
+    }
+
+    /// Moves the messages of a [prepared](Self::prepare) one, none of which has an answer, to the
+    /// end of this one.
+    pub(crate) fn append(&mut self, other: &mut Self) {
+        if self.lines.is_empty() {
+            mem::swap(&mut self.lines, &mut other.lines);
+        } else {
+            self.lines.extend_from_slice(&other.lines);
+            other.lines.clear();
+        }
+        self.n_messages += mem::take(&mut other.n_messages);
+        self.seed.one_way.append(&mut other.seed.one_way);
+        self.seed.queued_bytes += mem::take(&mut other.seed.queued_bytes);
     }
 
     /// Whether the writer does well to wait for more: messages tend to come in company, and there
@@ -80,7 +99,15 @@ impl Outbox {
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        MAX_QUEUED_BYTES <= self.lines.len() + self.seed.queued_bytes
+        MAX_QUEUED_BYTES <= self.queued_bytes()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queued_bytes() == 0
+    }
+
+    fn queued_bytes(&self) -> usize {
+        self.lines.len() + self.seed.queued_bytes
     }
 
     /// The batch that a message is put in now.
@@ -123,12 +150,10 @@ impl Outbox {
         match self.dialect {
             Dialect::Lines if self.lines.is_empty() => return false,
             Dialect::Lines => {
-                if KEPT_BYTES < buffer.capacity() {
-                    *buffer = Vec::new();
-                }
-                std::mem::swap(&mut self.lines, buffer);
+                empty(buffer);
+                mem::swap(&mut self.lines, buffer);
                 self.batch += 1;
-                self.n_last = std::mem::take(&mut self.n_messages);
+                self.n_last = mem::take(&mut self.n_messages);
             }
             Dialect::Seed => {
                 let Some(message) = self.seed.take() else {
@@ -162,6 +187,14 @@ impl Outbox {
             Dialect::Lines => batch < self.batch,
             Dialect::Seed => self.seed.position(id).is_none(),
         }
+    }
+}
+
+/// Empties a buffer; a large one is given back.
+fn empty(buffer: &mut Vec<u8>) {
+    buffer.clear();
+    if KEPT_BYTES < buffer.capacity() {
+        *buffer = Vec::new();
     }
 }
 
@@ -225,6 +258,26 @@ mod tests {
         );
         assert!(outbox.was_taken(1, 0));
         assert_eq!(take(&mut outbox), None);
+    }
+
+    #[test]
+    fn what_waited_elsewhere_follows_what_was_there_before() {
+        for dialect in [Dialect::Lines, Dialect::Seed] {
+            let (mut outbox, mut other) = (Outbox::new(), Outbox::new());
+            outbox.reset(dialect, usize::MAX);
+            outbox.prepare(&mut other);
+            other.push(&listen("1"), None).unwrap();
+            outbox.append(&mut other);
+            outbox.push(&listen("2"), None).unwrap();
+            other.push(&listen("3"), None).unwrap();
+            outbox.append(&mut other);
+            assert!(other.is_empty());
+
+            let taken: String = std::iter::from_fn(|| take(&mut outbox)).collect();
+            let expected = ["1", "2", "3"].map(|name| format!("{{\"event_name\":{name}}}"));
+            assert_eq!(taken.replace('\n', ""), expected.concat());
+            assert!(outbox.is_empty());
+        }
     }
 
     #[test]

@@ -16,6 +16,8 @@ use crate::{CallError, Mode, RawJson, subscriptions::Topic};
 #[derive(Debug)]
 pub(crate) enum Outgoing {
     Call(CallMessage),
+    /// A call to the server itself that one of the seed system does not know.
+    Ask(CallMessage),
     Event(EventMessage),
     Listen(ListenMessage),
     Register(Arc<RegisterMessage>),
@@ -34,7 +36,7 @@ impl Outgoing {
         timeout_ms: Option<u64>,
     ) -> Message<'a> {
         match self {
-            Self::Call(call) => Message::Call(call.message(id, timeout_ms)),
+            Self::Call(call) | Self::Ask(call) => Message::Call(call.message(id, timeout_ms)),
             Self::Event(event) => Message::Event(Event {
                 event: Text::from_literal(&event.name),
                 result: Payload::from_pretty_json(&event.result),
@@ -68,37 +70,48 @@ impl Outgoing {
         match (self, dialect) {
             (Self::Event(event), Dialect::Lines) => event.is_confirmed,
             (Self::Event(_) | Self::Listen(_), Dialect::Seed) => false,
-            (Self::Call(_) | Self::Listen(_) | Self::Register(_) | Self::Wait { .. }, _) => true,
+            (
+                Self::Call(_)
+                | Self::Ask(_)
+                | Self::Listen(_)
+                | Self::Register(_)
+                | Self::Wait { .. },
+                _,
+            ) => true,
         }
     }
 
     /// Whether a server of the seed system understands it.
     pub(crate) fn is_known_to_seed(&self) -> bool {
         match self {
-            Self::Call(call) => call.is_known_to_seed,
+            Self::Ask(_) => false,
             Self::Listen(listen) => !listen.is_pattern,
             Self::Register(register) => register.mode.is_none(),
-            Self::Event(_) | Self::Wait { .. } => true,
+            Self::Call(_) | Self::Event(_) | Self::Wait { .. } => true,
         }
     }
 
     /// Whether the server goes on working for it when its answer is not wanted any more.
     pub(crate) const fn is_cancellable(&self) -> bool {
-        matches!(self, Self::Call(_) | Self::Wait { .. })
+        matches!(self, Self::Call(_) | Self::Ask(_) | Self::Wait { .. })
     }
 
     /// How long the server is asked to hold the answer, where that is not the request's timeout.
     pub(crate) const fn hold(&self) -> Option<Duration> {
         match self {
             Self::Wait { hold, .. } => Some(*hold),
-            Self::Call(_) | Self::Event(_) | Self::Listen(_) | Self::Register(_) => None,
+            Self::Call(_) | Self::Ask(_) | Self::Event(_) | Self::Listen(_) | Self::Register(_) => {
+                None
+            }
         }
     }
 
     /// For the errors of calls: what was called.
     pub(crate) fn object_and_method(&self) -> (String, String) {
         match self {
-            Self::Call(call) => (decode_literal(call.object()), decode_literal(call.method())),
+            Self::Call(call) | Self::Ask(call) => {
+                (decode_literal(call.object()), decode_literal(call.method()))
+            }
             Self::Event(_) | Self::Listen(_) | Self::Register(_) | Self::Wait { .. } => {
                 (String::new(), String::new())
             }
@@ -106,7 +119,7 @@ impl Outgoing {
     }
 }
 
-/// A call, as far as it can be written before it is sent.
+/// A call, as far as it can be written before it is sent. An argument is at least one byte.
 #[derive(Debug)]
 pub(crate) struct CallMessage {
     /// The literals of the object and of the method, the argument and the headers, one after the
@@ -115,33 +128,30 @@ pub(crate) struct CallMessage {
     method_at: usize,
     param_at: usize,
     headers_at: usize,
-    has_param: bool,
-    is_known_to_seed: bool,
 }
 
 /// What most names and arguments fit in.
 const BODY_BYTES: usize = 128;
 
 impl CallMessage {
-    /// `write_param` appends the argument and says whether there is one.
+    /// Takes the literal of the object's name; `write_param` appends the argument, if
+    /// there is one.
     pub(crate) fn new(
-        object: &str,
+        object: &[u8],
         method: &str,
-        write_param: impl FnOnce(&mut Vec<u8>) -> Result<bool, CallError>,
-    ) -> Result<Self, CallError> {
+        write_param: impl FnOnce(&mut Vec<u8>) -> Result<(), serde_json::Error>,
+    ) -> Result<Self, Box<CallError>> {
         let mut body = Vec::with_capacity(BODY_BYTES);
-        push_literal(&mut body, object);
+        body.extend_from_slice(object);
         let method_at = body.len();
         push_literal(&mut body, method);
         let param_at = body.len();
-        let has_param = write_param(&mut body)?;
+        write_param(&mut body).map_err(|error| Box::new(CallError::Encode(error)))?;
         Ok(Self {
             headers_at: body.len(),
             body,
             method_at,
             param_at,
-            has_param,
-            is_known_to_seed: true,
         })
     }
 
@@ -174,14 +184,13 @@ impl CallMessage {
     }
 
     fn message<'a>(&'a self, id: Option<Id<'a>>, timeout_ms: Option<u64>) -> Call<'a> {
+        let has_param = !self.param().is_empty();
         // A server of the seed system gets neither id nor anything else that it does not know.
         let has_headers = id.is_some() && !self.headers().is_empty();
         Call {
             object: Text::from_literal(self.object()),
             method: Text::from_literal(self.method()),
-            param: self
-                .has_param
-                .then(|| Payload::from_pretty_json(self.param())),
+            param: has_param.then(|| Payload::from_pretty_json(self.param())),
             timeout_ms,
             headers: has_headers.then(|| Payload::from_pretty_json(self.headers())),
             stream: false,
@@ -304,15 +313,17 @@ impl ServerMethod {
         push_literal(&mut body, self.name());
         let param_at = body.len();
         body.extend_from_slice(param.as_bytes());
-        Outgoing::Call(CallMessage {
+        let call = CallMessage {
             headers_at: body.len(),
             body,
             method_at,
             param_at,
-            has_param: !param.is_empty(),
-            // Whatever it answers to ping, it lives.
-            is_known_to_seed: matches!(self, Self::Ping),
-        })
+        };
+        match self {
+            // Whatever a server of the seed system answers to it, it lives.
+            Self::Ping => Outgoing::Call(call),
+            _ => Outgoing::Ask(call),
+        }
     }
 }
 
@@ -336,7 +347,7 @@ fn push_literal(out: &mut Vec<u8>, text: &str) {
 }
 
 /// What a JSON string says.
-fn decode_literal(literal: &[u8]) -> String {
+pub(crate) fn decode_literal(literal: &[u8]) -> String {
     let text = Text::from_literal(literal).decode();
     text.unwrap_or_default().into_owned()
 }

@@ -17,20 +17,28 @@ use tokio::time::Instant;
 use crate::{RawJson, RequestError};
 
 /// What the server or a provider answered.
+///
+/// It is moved several times on its way to who waits for it, so what is larger than a response or
+/// smaller than a word is in a box: with such a part beside the tag it would be moved by the byte,
+/// and the processor waits for bytes that it has to put together.
 #[derive(Debug)]
 pub(crate) enum Answer {
     Response(RawJson),
-    Error {
-        error: RawJson,
-        origin: Origin,
-    },
+    Error(Box<Failure>),
     Success {
         delivered: Option<u64>,
     },
-    Objects {
-        is_complete: bool,
-        missing: Option<RawJson>,
-    },
+    /// All objects are there.
+    Complete,
+    /// Some are missing; which, where the server says.
+    Missing(Option<RawJson>),
+}
+
+/// An error that came as the answer.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) error: RawJson,
+    pub(crate) origin: Origin,
 }
 
 /// Whose error it is.
@@ -64,14 +72,14 @@ impl Answer {
     /// An answer that is an error, or of a kind that does not belong to the request.
     pub(crate) fn into_refusal(self) -> RequestError {
         let (code, message) = match self {
-            Self::Error { error, origin } => {
-                let code = match origin {
+            Self::Error(failure) => {
+                let code = match failure.origin {
                     Origin::Provider => None,
                     Origin::Server(code) => code,
                 };
-                (code, error.to_message())
+                (code, failure.error.to_message())
             }
-            Self::Response(_) | Self::Success { .. } | Self::Objects { .. } => {
+            Self::Response(_) | Self::Success { .. } | Self::Complete | Self::Missing(_) => {
                 let message = "the server answered the request with something else";
                 (None, message.to_owned())
             }

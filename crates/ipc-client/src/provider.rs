@@ -1,12 +1,18 @@
 //! What an application implements to provide an object.
 
-use std::{collections::HashMap, fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap, fmt, future::Future, hash::BuildHasherDefault, pin::Pin, sync::Arc,
+    time::Duration,
+};
 
 use ipc_wire::{Code, Payload};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::time::Instant;
 
-use crate::RawJson;
+use crate::{
+    RawJson,
+    objects::{Called, NameHasher},
+};
 
 /// An object's side of its calls.
 ///
@@ -53,10 +59,10 @@ where
 /// A call to an object of ours.
 #[derive(Clone, Debug)]
 pub struct Request {
-    pub(crate) object: Arc<str>,
-    pub(crate) method: Arc<str>,
+    pub(crate) called: Arc<Called>,
     pub(crate) param: Option<RawJson>,
-    pub(crate) headers: Option<RawJson>,
+    /// Rare, and a request is moved several times on its way.
+    pub(crate) headers: Option<Box<RawJson>>,
     pub(crate) deadline: Option<Instant>,
 }
 
@@ -64,9 +70,12 @@ impl Request {
     /// Makes a call by hand, to test a provider without a server.
     #[must_use]
     pub fn new(object: &str, method: &str, param: Option<RawJson>) -> Self {
-        Self {
+        let called = Called {
             object: object.into(),
             method: method.into(),
+        };
+        Self {
+            called: Arc::new(called),
             param,
             headers: None,
             deadline: None,
@@ -76,13 +85,13 @@ impl Request {
     /// The name of the object that is called.
     #[must_use]
     pub fn object(&self) -> &str {
-        &self.object
+        &self.called.object
     }
 
     /// The name of the method.
     #[must_use]
     pub fn method(&self) -> &str {
-        &self.method
+        &self.called.method
     }
 
     /// The argument; an absent one is read as `null`.
@@ -107,7 +116,10 @@ impl Request {
     /// What rides along with the call: a JSON object.
     #[must_use]
     pub const fn headers(&self) -> Option<&RawJson> {
-        self.headers.as_ref()
+        match &self.headers {
+            Some(headers) => Some(headers),
+            None => None,
+        }
     }
 
     /// How long the caller still waits; `None` when it did not say.
@@ -162,26 +174,27 @@ impl Response {
 
 /// The error that a call returns: any JSON of the application's own.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("{}", .json.as_str())]
-pub struct ObjectError {
-    pub(crate) json: RawJson,
-    pub(crate) code: Option<Code>,
+#[error("{}", .0.json.as_str())]
+pub struct ObjectError(Box<ErrorParts>);
+
+/// In a box, so that an error makes no outcome larger.
+#[derive(Clone, Debug)]
+struct ErrorParts {
+    json: RawJson,
+    code: Option<Code>,
 }
 
 impl ObjectError {
     /// Returns a value as the error; one that has no JSON form becomes a text that says so.
     #[must_use]
     pub fn new<T: Serialize + ?Sized>(error: &T) -> Self {
-        RawJson::new(error).map_or_else(Self::text, |json| Self { json, code: None })
+        RawJson::new(error).map_or_else(Self::text, |json| Self::from_parts(json, None))
     }
 
     /// Returns a text as the error, for example that of another error.
     #[must_use]
     pub fn text(error: impl fmt::Display) -> Self {
-        Self {
-            json: RawJson::text(&error.to_string()),
-            code: None,
-        }
+        Self::from_parts(RawJson::text(&error.to_string()), None)
     }
 
     /// The object has no such method; the caller gets
@@ -195,10 +208,20 @@ impl ObjectError {
     }
 
     pub(crate) fn with_code(code: Code, text: &str) -> Self {
-        Self {
-            json: RawJson::text(text),
-            code: Some(code),
-        }
+        Self::from_parts(RawJson::text(text), Some(code))
+    }
+
+    fn from_parts(json: RawJson, code: Option<Code>) -> Self {
+        Self(Box::new(ErrorParts { json, code }))
+    }
+
+    pub(crate) fn payload(&self) -> Payload<'_> {
+        self.0.json.payload()
+    }
+
+    /// The code beside the error, where it is one of those that servers know.
+    pub(crate) const fn code(&self) -> Option<Code> {
+        self.0.code
     }
 }
 
@@ -224,7 +247,7 @@ type Method = Box<dyn Fn(&Request) -> Answering + Send + Sync>;
 /// ```
 #[derive(Default)]
 pub struct Methods {
-    methods: HashMap<Box<str>, Method>,
+    methods: HashMap<Box<str>, Method, BuildHasherDefault<NameHasher>>,
 }
 
 impl Methods {
@@ -293,8 +316,8 @@ mod tests {
         assert_eq!(nothing.unwrap().payload().json(), b"null");
         let misfit = calc.call(request("add", "\"x\"")).await.unwrap_err();
         assert!(misfit.to_string().contains("does not fit"), "{misfit}");
-        assert_eq!(misfit.code, None);
+        assert_eq!(misfit.code(), None);
         let unknown = calc.call(request("mul", "1")).await.unwrap_err();
-        assert_eq!(unknown.code, Some(Code::MethodNotFound));
+        assert_eq!(unknown.code(), Some(Code::MethodNotFound));
     }
 }

@@ -130,7 +130,7 @@ fn submit<'a>(shared: &'a Shared, core: &mut Core, item: Item) -> Restored<'a> {
     let outcome = match core.submit(&outgoing, timing, None) {
         Ok(Submitted::Sent(id)) => Ok(Some(Ticket { shared, id })),
         Ok(Submitted::Unanswered | Submitted::Blocked(_)) => Ok(None),
-        Err(error) => Err(error),
+        Err(error) => Err(*error),
     };
     Restored { item, outcome }
 }

@@ -30,6 +30,7 @@ use tokio::{
 use crate::{
     ObjectError, Provider, Request, Response,
     incoming::{CallId, Job},
+    outbox::Outbox,
     shared::Shared,
 };
 
@@ -41,12 +42,12 @@ const LONG: Duration = Duration::from_micros(50);
 pub(crate) type Outcome = Result<Response, ObjectError>;
 
 /// What the serving task has taken and done since it last held the lock.
-#[derive(Debug, Default)]
 pub(crate) struct Turn {
     /// The connection that the calls came on.
     pub(crate) epoch: u64,
-    pub(crate) jobs: Vec<Job>,
-    pub(crate) outcomes: VecDeque<(CallId, Outcome)>,
+    pub(crate) jobs: VecDeque<Job>,
+    /// What was answered at once.
+    pub(crate) answers: Outbox,
     pub(crate) started: Vec<(CallId, AbortHandle)>,
     /// The calls of the last turn took long on average.
     is_long: bool,
@@ -66,7 +67,7 @@ pub(crate) enum Next {
 
 /// Answers calls until the client is closed.
 pub(crate) async fn serve(shared: Arc<Shared>) {
-    let mut turn = Turn::default();
+    let mut turn = Turn::new();
     // Those that run are aborted with this task.
     let mut tasks = JoinSet::new();
     let mut is_first = true;
@@ -109,31 +110,36 @@ pub(crate) async fn give_way() {
 }
 
 impl Turn {
+    fn new() -> Self {
+        Self {
+            epoch: 0,
+            jobs: VecDeque::new(),
+            answers: Outbox::new(),
+            started: Vec::new(),
+            is_long: false,
+        }
+    }
+
     /// Begins each call that was taken.
     fn run(&mut self, shared: &Arc<Shared>, tasks: &mut JoinSet<()>, cx: &mut Context<'_>) {
         let n_jobs = self.jobs.len();
         let begun = Instant::now();
-        for Job {
-            id,
-            request,
-            service,
-        } in self.jobs.drain(..)
-        {
-            let looked = self.is_long.then(Instant::now);
-            match Arc::clone(&service).begin(request, cx) {
-                Begun::Done(outcome) => self.outcomes.push_back((id, outcome)),
-                Begun::Runs(running) => {
-                    let answering = answer(Arc::clone(shared), self.epoch, id.clone(), running);
-                    self.started.push((id, tasks.spawn(answering)));
-                }
-            }
-            if looked.is_some_and(|begun| LONG < begun.elapsed()) {
-                service.note_long();
+        while let Some(job) = self.jobs.front() {
+            if let Some((id, running)) = Arc::clone(&job.service).begin(self, cx) {
+                let answering = answer(Arc::clone(shared), self.epoch, id.clone(), running);
+                self.started.push((id, tasks.spawn(answering)));
             }
         }
         // Who it was shows in the next turn; on the whole, a look at the clock is saved with
         // every call.
         self.is_long = u32::try_from(n_jobs).is_ok_and(|n_jobs| LONG * n_jobs < begun.elapsed());
+    }
+
+    /// The next call, if it is for this provider.
+    fn next_for<S: Serve>(&mut self, service: &Arc<S>) -> Option<Job> {
+        let next = Arc::as_ptr(&self.jobs.front()?.service).cast::<()>();
+        let is_same = next == Arc::as_ptr(service).cast();
+        is_same.then(|| self.jobs.pop_front())?
     }
 }
 
@@ -145,17 +151,9 @@ async fn answer(shared: Arc<Shared>, epoch: u64, id: CallId, running: Running) {
 
 /// A provider of any type.
 pub(crate) trait Serve: Send + Sync {
-    /// Begins a call.
-    fn begin(self: Arc<Self>, request: Request, cx: &mut Context<'_>) -> Begun;
-
-    /// Remembers that a handler computed for long before it waited or answered.
-    fn note_long(&self);
-}
-
-/// What became of a call that was begun.
-pub(crate) enum Begun {
-    Done(Outcome),
-    Runs(Running),
+    /// Begins the calls at the front of the turn, up to one for another provider or one that is
+    /// not answered at once, which is returned.
+    fn begin(self: Arc<Self>, turn: &mut Turn, cx: &mut Context<'_>) -> Option<(CallId, Running)>;
 }
 
 /// A handler that goes on in a task of its own.
@@ -163,123 +161,157 @@ type Running = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
 /// Makes a provider one of those of any type.
 pub(crate) fn service<P: Provider>(provider: P) -> Arc<dyn Serve> {
-    let provider = Arc::new(provider);
-    let call = move |request| {
-        let provider = Arc::clone(&provider);
-        async move { provider.call(request).await }
+    let call = async |provider: Arc<P>, request| {
+        let outcome = provider.call(request).await;
+        (outcome, provider)
     };
     Arc::new(Service {
+        provider: Arc::new(provider),
         call,
         spare: Mutex::new(None),
         is_slow: AtomicBool::new(false),
     })
 }
 
-struct Service<C, F> {
+struct Service<P, C, F> {
+    provider: Arc<P>,
+    /// Calls the provider, and gives it back with the outcome.
     call: C,
-    /// Where the last handler lay that was done at once: the next one needs no new place.
-    spare: Mutex<Option<Place<F>>>,
+    /// Where the last handler was that was done at once: the next one needs no new place.
+    spare: Mutex<Option<Seat<P, F>>>,
     is_slow: AtomicBool,
 }
 
-/// Where the future of a handler lies.
-type Place<F> = Pin<Box<Option<F>>>;
-
-impl<C, F> Service<C, F> {
-    fn spare(&self) -> MutexGuard<'_, Option<Place<F>>> {
+impl<P, C, F> Service<P, C, F>
+where
+    C: Fn(Arc<P>, Request) -> F,
+{
+    fn spare(&self) -> MutexGuard<'_, Option<Seat<P, F>>> {
         // Nothing panics while it holds the lock.
         self.spare.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Gives a call a seat.
+    fn seat(&self, spare: Option<Seat<P, F>>, request: Request) -> Seat<P, F> {
+        let mut seat = spare.unwrap_or_default();
+        seat.method.clear();
+        seat.method.push_str(request.method());
+        let provider = seat.provider.take();
+        let provider = provider.unwrap_or_else(|| Arc::clone(&self.provider));
+        seat.handler.set(Some((self.call)(provider, request)));
+        seat
+    }
 }
 
-impl<C, F> Serve for Service<C, F>
+impl<P, C, F> Serve for Service<P, C, F>
 where
-    C: Fn(Request) -> F + Send + Sync + 'static,
-    F: Future<Output = Outcome> + Send + 'static,
+    P: Provider,
+    C: Fn(Arc<P>, Request) -> F + Send + Sync + 'static,
+    F: Future<Output = (Outcome, Arc<P>)> + Send + 'static,
 {
-    fn begin(self: Arc<Self>, request: Request, cx: &mut Context<'_>) -> Begun {
-        let spare = self.spare().take();
-        let mut handler = Handler {
-            method: Arc::clone(&request.method),
-            request: Some(request),
-            place: spare.unwrap_or_else(|| Box::pin(None)),
-            service: self,
-        };
-        if handler.service.is_slow.load(Ordering::Relaxed) {
-            return Begun::Runs(Box::pin(handler));
-        }
-        match handler.poll_caught(cx) {
-            Poll::Ready(outcome) => {
-                *handler.service.spare() = Some(handler.place);
-                Begun::Done(outcome)
+    fn begin(self: Arc<Self>, turn: &mut Turn, cx: &mut Context<'_>) -> Option<(CallId, Running)> {
+        let mut spare = self.spare().take();
+        let mut running: Option<(CallId, Running)> = None;
+        while running.is_none()
+            && let Some(Job { id, request, .. }) = turn.next_for(&self)
+        {
+            let looked = turn.is_long.then(Instant::now);
+            let mut seat = self.seat(spare.take(), request);
+            let is_begun = !self.is_slow.load(Ordering::Relaxed);
+            if is_begun && let Poll::Ready(outcome) = seat.poll_caught(cx) {
+                turn.answers.reply(&id, &outcome);
+                spare = Some(seat);
+            } else {
+                let service = Arc::clone(&self);
+                let handler = Handler {
+                    service,
+                    seat,
+                    is_begun,
+                };
+                running = Some((id, Box::pin(handler)));
             }
-            Poll::Pending => Begun::Runs(Box::pin(handler)),
+            if looked.is_some_and(|begun| LONG < begun.elapsed()) {
+                // A handler in a task of its own tells when that is over.
+                self.is_slow.store(true, Ordering::Relaxed);
+            }
+        }
+        *self.spare() = spare;
+        running
+    }
+}
+
+/// What one call's handler needs, one call after another.
+struct Seat<P, F> {
+    /// Between two calls: handing it on costs less than counting one more reference.
+    provider: Option<Arc<P>>,
+    handler: Pin<Box<Option<F>>>,
+    /// The method that is called.
+    method: String,
+}
+
+impl<P, F> Default for Seat<P, F> {
+    fn default() -> Self {
+        Self {
+            provider: None,
+            handler: Box::pin(None),
+            method: String::new(),
         }
     }
-
-    fn note_long(&self) {
-        // A handler in a task of its own tells when that is over.
-        self.is_slow.store(true, Ordering::Relaxed);
-    }
 }
 
-/// One call's handler.
-struct Handler<C, F> {
-    service: Arc<Service<C, F>>,
-    method: Arc<str>,
-    /// What it is called with, until it is polled first.
-    request: Option<Request>,
-    place: Place<F>,
-}
-
-impl<C, F> Handler<C, F>
+impl<P, F> Seat<P, F>
 where
-    C: Fn(Request) -> F,
-    F: Future<Output = Outcome>,
+    F: Future<Output = (Outcome, Arc<P>)>,
 {
     /// Polls the handler; one that panics is answered with an error.
     fn poll_caught(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
-        let Self {
-            service,
-            request,
-            place,
-            ..
-        } = self;
         // A future that panicked is never polled again, so nobody sees it half done.
         let polled = catch_unwind(AssertUnwindSafe(|| {
-            if let Some(request) = request.take() {
-                place.set(Some((service.call)(request)));
-            }
-            let Some(future) = place.as_mut().as_pin_mut() else {
+            let Some(handler) = self.handler.as_mut().as_pin_mut() else {
                 return Poll::Pending;
             };
-            let polled = future.poll(cx);
+            let polled = handler.poll(cx);
             if polled.is_ready() {
-                place.set(None);
+                self.handler.set(None);
             }
             polled
         }));
-        polled.unwrap_or_else(|_panic| {
-            let method = &self.method;
-            let error = ObjectError::text(format!("the handler of '{method}' panicked"));
-            // What it holds may panic as well when it is dropped.
-            let place = mem::replace(&mut self.place, Box::pin(None));
-            drop(catch_unwind(AssertUnwindSafe(|| drop(place))));
-            Poll::Ready(Err(error))
-        })
+        match polled {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready((outcome, provider))) => {
+                self.provider = Some(provider);
+                Poll::Ready(outcome)
+            }
+            Err(_panic) => {
+                // What it holds may panic as well when it is dropped.
+                let handler = mem::replace(&mut self.handler, Box::pin(None));
+                drop(catch_unwind(AssertUnwindSafe(|| drop(handler))));
+                let method = &self.method;
+                let error = ObjectError::text(format!("the handler of '{method}' panicked"));
+                Poll::Ready(Err(error))
+            }
+        }
     }
 }
 
-impl<C, F> Future for Handler<C, F>
+/// A handler that has a task of its own.
+struct Handler<P, C, F> {
+    service: Arc<Service<P, C, F>>,
+    seat: Seat<P, F>,
+    /// It was polled before.
+    is_begun: bool,
+}
+
+impl<P, C, F> Future for Handler<P, C, F>
 where
-    C: Fn(Request) -> F,
-    F: Future<Output = Outcome>,
+    F: Future<Output = (Outcome, Arc<P>)>,
 {
     type Output = Outcome;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
-        let begun = self.request.is_some().then(Instant::now);
-        let polled = self.poll_caught(cx);
+        let is_first = !mem::replace(&mut self.is_begun, true);
+        let begun = is_first.then(Instant::now);
+        let polled = self.seat.poll_caught(cx);
         if begun.is_some_and(|begun| begun.elapsed() <= LONG) {
             self.service.is_slow.store(false, Ordering::Relaxed);
         }

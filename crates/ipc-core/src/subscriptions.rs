@@ -1,10 +1,10 @@
 //! Who listens to which events: names in a table, patterns in a tree of their tokens.
 
-use indexmap::{IndexMap, IndexSet};
+use indexmap::IndexMap;
 use ipc_wire::{Name, Pattern, Token};
 use slab::Slab;
 
-use crate::io::SessionId;
+use crate::{io::SessionId, listeners::Listeners};
 
 /// The most tokens of a pattern: matching walks the tree as deep as its patterns.
 pub(crate) const MAX_PATTERN_TOKENS: usize = 32;
@@ -17,8 +17,6 @@ pub(crate) enum Subscription {
     /// The events whose names match.
     Pattern(Pattern),
 }
-
-type Listeners = IndexSet<SessionId>;
 
 #[derive(Debug, Default)]
 pub(crate) struct Subscriptions {
@@ -49,7 +47,7 @@ impl Subscriptions {
         let was_there = match subscription {
             Subscription::Name(name) => match self.by_name.get_mut(name) {
                 Some(listeners) => {
-                    let was_there = listeners.swap_remove(&session);
+                    let was_there = listeners.remove(session);
                     if listeners.is_empty() {
                         self.by_name.swap_remove(name);
                     }
@@ -68,7 +66,7 @@ impl Subscriptions {
     /// whoever listens to `>` means what applications say.
     pub(crate) fn listeners(&self, event: &str, mut found: impl FnMut(SessionId)) {
         if let Some(listeners) = self.by_name.get(event) {
-            listeners.iter().copied().for_each(&mut found);
+            listeners.iter().for_each(&mut found);
         }
         if !self.patterns.is_empty() {
             let is_own = event.starts_with(ipc_wire::IPC_EVENT_PREFIX);
@@ -158,12 +156,12 @@ impl PatternTree {
             return false;
         };
         let Some((token, others)) = tokens.split_first() else {
-            return node.listeners.swap_remove(&session);
+            return node.listeners.remove(session);
         };
         let next = match token {
             Token::Literal(literal) => node.literals.get(*literal).copied(),
             Token::Any => node.any,
-            Token::Rest => return node.rest.swap_remove(&session),
+            Token::Rest => return node.rest.remove(session),
         };
         let Some(next) = next else {
             return false;
@@ -206,10 +204,10 @@ impl PatternTree {
             return;
         };
         let Some(event) = event else {
-            node.listeners.iter().copied().for_each(found);
+            node.listeners.iter().for_each(found);
             return;
         };
-        node.rest.iter().copied().for_each(&mut *found);
+        node.rest.iter().for_each(&mut *found);
         let (token, others) = match event.split_once('.') {
             Some((token, others)) => (token, Some(others)),
             None => (event, None),

@@ -52,7 +52,8 @@ pub(crate) fn check_stream(stream: &[u8], cuts: &[u8]) {
 }
 
 /// Checks a payload that begins a little way into a message, as the input's first byte says, so
-/// that everything in it stands anywhere in the blocks that the scanner looks at.
+/// that everything in it stands anywhere in the blocks that the scanner looks at. Then the same as an
+/// element among many.
 pub(crate) fn check_payload(data: &[u8]) {
     let Some((&offset, payload)) = data.split_first() else {
         return;
@@ -60,6 +61,12 @@ pub(crate) fn check_payload(data: &[u8]) {
     let filling = "~".repeat(usize::from(offset % 128));
     let head = format!("{{\"filling\":\"{filling}\",\"response\":");
     check_stream(&[head.as_bytes(), payload, b"}"].concat(), &[offset, 1]);
+    // In a large container, of which the scanner looks at 512 bytes together.
+    let before = "12,".repeat(60);
+    let after = ",34".repeat(150);
+    let head = format!("{{\"filling\":\"{filling}\",\"response\":[{before}");
+    let message = [head.as_bytes(), payload, after.as_bytes(), b"]}"].concat();
+    check_cutting(&message, &[offset, 200], DecodeLimits::default());
 }
 
 /// Decodes a stream that arrives in these pieces.

@@ -17,7 +17,7 @@ pub(super) struct Classes {
     pub(super) breaks: [u64; ROW_WORDS],
     pub(super) opening: [u64; ROW_WORDS],
     pub(super) closing: [u64; ROW_WORDS],
-    /// Brackets of objects.
+    /// Bytes with the bit that tells `{` and `}` from `[` and `]`.
     pub(super) curly: [u64; ROW_WORDS],
     pub(super) commas: [u64; ROW_WORDS],
     pub(super) colons: [u64; ROW_WORDS],

@@ -23,7 +23,7 @@ pub(super) struct Words<R> {
     pub(super) texts: R,
     pub(super) text_starts: R,
     pub(super) scalar_starts: R,
-    /// The brackets, `curly` some of them.
+    /// The brackets; those of objects are `curly`.
     pub(super) opening: R,
     pub(super) closing: R,
     pub(super) curly: R,

@@ -127,12 +127,6 @@ impl Scalars {
 /// any digits; and if neither is long, and something follows.
 #[inline(never)]
 fn exponent_len(message: &[u8], mark: usize) -> Option<usize> {
-    let n_digits = |bytes: &[u8]| {
-        bytes
-            .iter()
-            .take_while(|byte| byte.is_ascii_digit())
-            .count()
-    };
     let (before, exponent) = message.split_at_checked(mark)?;
     let mantissa = before.iter().rev().take(N_DIGITS);
     let mantissa = mantissa
@@ -147,7 +141,8 @@ fn exponent_len(message: &[u8], mark: usize) -> Option<usize> {
         [b'e' | b'E', ..] => 0,
         _ => return None,
     };
-    let n_digits = n_digits(exponent.get(1 + sign..)?);
+    let digits = exponent.get(1 + sign..)?.iter();
+    let n_digits = digits.take_while(|byte| byte.is_ascii_digit()).count();
     let len = 1 + sign + n_digits;
     let is_right = before.last()?.is_ascii_digit() && !is_second && 0 < n_digits;
     let is_whole = len < exponent.len() && len < N_DIGITS && mantissa < N_DIGITS;

@@ -8,7 +8,7 @@
 //!
 //! There are three ways through a message. The careful one, here, goes from state to state, and
 //! byte by byte through numbers: it resumes what was cut, and is the only one that finds a fault.
-//! The way by words (`words.rs`) reads whole words that are right, which most are. The way by rows
+//! The way by words (`words.rs`, `reader.rs`) reads whole words that are right, which most are. The way by rows
 //! (`rows.rs`) goes through large containers by 512 bytes at a time, where the processor has wide
 //! vectors. Where one of these two stops, the careful one takes over.
 //!
@@ -16,6 +16,7 @@
 //! windows of 64 bytes (`window.rs`). All bytes are looked at with vector instructions where there
 //! are any (`block.rs`).
 
+mod reader;
 mod rows;
 mod words;
 

@@ -275,10 +275,14 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_found_wherever_it_stands_in_a_row() {
-        let before = "12,".repeat(80);
         let after = ",[3]".repeat(80);
-        for wrong in WRONG {
-            for n in 0..BLOCK_BYTES {
+        // In the first row, and about its end: 128 bytes are read by words.
+        for n_before in [80, 205] {
+            let before = "12,".repeat(n_before);
+            for (wrong, n) in WRONG
+                .iter()
+                .flat_map(|wrong| (0..64).map(move |n| (wrong, n)))
+            {
                 let blanks = " ".repeat(n);
                 let message = format!("{{\"param\":[{before}{blanks}{wrong}{after}]}}");
                 let expected = scan(Instructions::SCALAR, message.as_bytes(), message.len());

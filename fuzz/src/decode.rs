@@ -61,12 +61,15 @@ pub(crate) fn check_payload(data: &[u8]) {
     let filling = "~".repeat(usize::from(offset % 128));
     let head = format!("{{\"filling\":\"{filling}\",\"response\":");
     check_stream(&[head.as_bytes(), payload, b"}"].concat(), &[offset, 1]);
-    // In a large container, of which the scanner looks at 512 bytes together.
-    let before = "12,".repeat(60);
-    let after = ",34".repeat(150);
-    let head = format!("{{\"filling\":\"{filling}\",\"response\":[{before}");
-    let message = [head.as_bytes(), payload, after.as_bytes(), b"]}"].concat();
-    check_cutting(&message, &[offset, 200], DecodeLimits::default());
+    // In large containers, of which the scanner looks at 512 or 2,048 bytes together: among the
+    // first of these, and about the end of those.
+    let blanks = " ".repeat(usize::from(offset % 128));
+    for (n_before, n_after) in [(60, 150), (60, 900), (690, 700)] {
+        let (before, after) = ("12,".repeat(n_before), ",34".repeat(n_after));
+        let head = format!("{{\"response\":[{before}{blanks}");
+        let message = [head.as_bytes(), payload, after.as_bytes(), b"]}"].concat();
+        check_cutting(&message, &[offset, 200], DecodeLimits::default());
+    }
 }
 
 /// Decodes a stream that arrives in these pieces.

@@ -11,9 +11,9 @@ use std::ops::BitOr;
 use fearless_simd::Neon;
 #[cfg(target_arch = "x86_64")]
 use fearless_simd::{Avx2, Avx512, Sse4_2};
-use fearless_simd::{Simd, SimdBase, SimdMask, mask8x64, u8x64, u64x8};
+use fearless_simd::{Simd, SimdBase, SimdMask, mask8x64, u8x16, u8x64};
 
-use crate::row::{PlainRow, ROW_WORDS, Row};
+use crate::row::{PlainRow, Row, VectorRow, WIDE, Words};
 
 /// How many bytes a block has.
 pub(crate) const BLOCK_BYTES: usize = 64;
@@ -92,15 +92,15 @@ pub(crate) use with_blocks;
 /// The instructions that blocks are looked at with.
 pub(crate) trait Blocks: Copy {
     type Block: Block;
-    type Row: Row;
+    type Row<const N: usize>: Row<Words = Words<N>>;
 
-    /// Whether large containers are read faster by rows than by words.
-    const HAS_ROWS: bool;
+    /// How many vectors the rows have by which large containers are read; none, if words are faster.
+    const ROW_VECTORS: usize;
 
     fn load(self, bytes: &[u8; BLOCK_BYTES]) -> Self::Block;
 
     /// The row of these words, the first one's bits the lowest.
-    fn row(self, words: &[u64; ROW_WORDS]) -> Self::Row;
+    fn row<const N: usize>(self, words: &Words<N>) -> Self::Row<N>;
 
     /// Runs work that uses these instructions, as a function of its own.
     fn run<R>(self, work: impl FnOnce() -> R) -> R;
@@ -118,6 +118,9 @@ pub(crate) trait Block: Copy {
 
     /// Which bytes have this bit, counted from the lowest.
     fn has_bit(self, bit: u32) -> Self::Marks;
+
+    /// Which bytes are the one of `table` at the place that their four lowest bits tell.
+    fn at_place_in(self, table: &[u8; 16]) -> Self::Marks;
 
     /// Which bytes are in this range, both ends included.
     fn within(self, first: u8, last: u8) -> Self::Marks;
@@ -139,9 +142,14 @@ pub(crate) struct Vectors<S>(S);
 
 impl<S: Simd> Blocks for Vectors<S> {
     type Block = u8x64<S>;
-    type Row = u64x8<S>;
+    type Row<const N: usize> = VectorRow<S, N>;
 
-    const HAS_ROWS: bool = 32 <= S::u8s::LEN;
+    const ROW_VECTORS: usize = match S::u8s::LEN {
+        // Registers of 64 bytes, and enough of them.
+        64 => WIDE,
+        32 => 1,
+        _ => 0,
+    };
 
     #[inline(always)]
     fn load(self, bytes: &[u8; BLOCK_BYTES]) -> u8x64<S> {
@@ -149,8 +157,8 @@ impl<S: Simd> Blocks for Vectors<S> {
     }
 
     #[inline(always)]
-    fn row(self, words: &[u64; ROW_WORDS]) -> u64x8<S> {
-        u64x8::from_slice(self.0, words)
+    fn row<const N: usize>(self, words: &Words<N>) -> VectorRow<S, N> {
+        VectorRow::new(self.0, words)
     }
 
     #[inline(always)]
@@ -178,6 +186,12 @@ impl<S: Simd> Block for u8x64<S> {
     }
 
     #[inline(always)]
+    fn at_place_in(self, table: &[u8; 16]) -> mask8x64<S> {
+        let table = Self::block_splat(u8x16::from_slice(self.simd, table));
+        table.swizzle_dyn_within_blocks(self & 0xF).simd_eq(self)
+    }
+
+    #[inline(always)]
     fn within(self, first: u8, last: u8) -> mask8x64<S> {
         // From `first` on, counted around, the range is what is not above its length.
         (self - first).simd_le(last - first)
@@ -196,19 +210,19 @@ impl<S: Simd> Marks for mask8x64<S> {
 pub(crate) struct Scalar;
 
 impl Blocks for Scalar {
-    type Block = Words;
-    type Row = PlainRow;
+    type Block = Chunk;
+    type Row<const N: usize> = PlainRow<N>;
 
-    const HAS_ROWS: bool = false;
+    const ROW_VECTORS: usize = 0;
 
     #[inline(always)]
-    fn load(self, bytes: &[u8; BLOCK_BYTES]) -> Words {
+    fn load(self, bytes: &[u8; BLOCK_BYTES]) -> Chunk {
         let (words, _) = bytes.as_chunks();
-        Words(std::array::from_fn(|n| u64::from_le_bytes(words[n])))
+        Chunk(std::array::from_fn(|n| u64::from_le_bytes(words[n])))
     }
 
     #[inline(always)]
-    fn row(self, words: &[u64; ROW_WORDS]) -> PlainRow {
+    fn row<const N: usize>(self, words: &Words<N>) -> PlainRow<N> {
         PlainRow(*words)
     }
 
@@ -220,7 +234,7 @@ impl Blocks for Scalar {
 
 /// A block in words of eight bytes, or the highest bits of its bytes as marks.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Words([u64; BLOCK_BYTES / 8]);
+pub(crate) struct Chunk([u64; BLOCK_BYTES / 8]);
 
 const ONES: u64 = u64::from_le_bytes([1; 8]);
 const HIGHS: u64 = ONES << 7;
@@ -237,7 +251,7 @@ fn at_least(word: u64, byte: u8) -> u64 {
     }
 }
 
-impl Block for Words {
+impl Block for Chunk {
     type Marks = Self;
 
     #[inline(always)]
@@ -257,13 +271,23 @@ impl Block for Words {
     }
 
     #[inline(always)]
+    fn at_place_in(self, table: &[u8; 16]) -> Self {
+        Self(self.0.map(|word| {
+            let marks = word
+                .to_le_bytes()
+                .map(|byte| u8::from(byte == table[usize::from(byte & 0xF)]) << 7);
+            u64::from_le_bytes(marks)
+        }))
+    }
+
+    #[inline(always)]
     fn within(self, first: u8, last: u8) -> Self {
         let above = |word| last.checked_add(1).map_or(0, |byte| at_least(word, byte));
         Self(self.0.map(|word| at_least(word, first) & !above(word)))
     }
 }
 
-impl Marks for Words {
+impl Marks for Chunk {
     #[inline(always)]
     fn bits(self) -> u64 {
         // The product gathers the eight marks in its highest byte, where no two of them meet.
@@ -273,7 +297,7 @@ impl Marks for Words {
     }
 }
 
-impl BitOr for Words {
+impl BitOr for Chunk {
     type Output = Self;
 
     #[inline(always)]

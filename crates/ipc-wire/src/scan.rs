@@ -9,8 +9,8 @@
 //! There are three ways through a message. The careful one, here, goes from state to state, and
 //! byte by byte through numbers: it resumes what was cut, and is the only one that finds a fault.
 //! The way by words (`words.rs`, `reader.rs`) reads whole words that are right, which most are. The
-//! way by rows (`rows.rs`) goes through large containers by 512 bytes at a time, where the processor
-//! has wide vectors. Where one of these two stops, the careful one takes over.
+//! way by rows (`rows.rs`) goes through large containers by 512 bytes at a time or more, where the
+//! processor has wide vectors. Where one of these two stops, the careful one takes over.
 //!
 //! The first two read texts by the same function (`text.rs`), which goes from stop to stop of
 //! windows of 64 bytes (`window.rs`). All bytes are looked at with vector instructions where there

@@ -1,4 +1,5 @@
-//! The scanner's way through large containers: up to 512 bytes at a time, whatever they are.
+//! The scanner's way through large containers: 512 bytes at a time, or 2,048 where vectors are wide,
+//! whatever they are.
 //!
 //! What each byte is by itself is found by vector instructions (`classes.rs`). The rest is
 //! arithmetic on rows of bits (`row.rs`), one bit a byte: which bytes are within texts
@@ -13,31 +14,42 @@ mod classes;
 mod nesting;
 mod order;
 mod scalars;
+mod stretch;
+#[cfg(test)]
+mod tests;
 mod texts;
 
 use crate::{
-    block::{BLOCK_BYTES, Blocks},
-    row::{ROW_WORDS, Row},
+    block::Blocks,
+    row::{Row, WIDE},
     scan::{
         Scanner, State,
-        rows::{classes::Classes, nesting::Nesting, order::Order, scalars::Scalars, texts::Texts},
+        rows::{
+            classes::Classes,
+            nesting::{Brackets, Nesting},
+            order::Order,
+            scalars::Scalars,
+            stretch::Stretch,
+            texts::Texts,
+        },
     },
 };
 
-/// How many bytes a row stands for.
-const ROW_BYTES: usize = ROW_WORDS * BLOCK_BYTES;
-
-/// A row with fewer commas and colons is sparse: long texts are gone through faster by words.
-const DENSE_SEPARATORS: u32 = 16;
+/// A row with fewer commas and colons a vector is sparse: long texts are gone through faster by
+/// words.
+const DENSE_SEPARATORS: usize = 16;
 
 /// How far words go behind a sparse row before rows are tried again.
-const SPARSE_BYTES: usize = 16 * ROW_BYTES;
+const SPARSE_BYTES: usize = 8 * 1024;
+
+/// How far words go behind rows that ended for another reason.
+const PAUSE_BYTES: usize = 512;
 
 impl Scanner {
     /// Goes on through a container of the top level, from a value in it on, row by row: until it
     /// ends, or a row is sparse, not right, or not whole.
     #[inline(always)]
-    pub(super) fn read_rows(&mut self, blocks: impl Blocks, message: &[u8]) {
+    pub(super) fn read_rows<B: Blocks>(&mut self, blocks: B, message: &[u8]) {
         #[expect(clippy::cast_possible_truncation, reason = "only so deep is gone here")]
         let containers = self.containers as u64;
         let mut walk = Walk {
@@ -48,28 +60,20 @@ impl Scanner {
             order: Order::value(),
             has_line_breaks: false,
         };
-        let mut n_words_bytes = ROW_BYTES;
-        while let Some(rest) = message.get(walk.position..) {
-            let mut next = walk;
-            match next.row(blocks, message, rest, self.max_depth) {
-                Some(Passed::End(len)) => {
-                    walk = next.after_end(len);
-                    break;
-                }
-                Some(passed) if ROW_BYTES <= rest.len() => {
-                    next.position += ROW_BYTES;
-                    walk = next;
-                    if matches!(passed, Passed::Sparse) {
-                        n_words_bytes = SPARSE_BYTES;
-                        break;
-                    }
-                }
-                _ => break,
-            }
+        let mut passed = Passed::Dense;
+        if B::ROW_VECTORS == WIDE {
+            passed = walk.rows::<_, WIDE>(blocks, message, self.max_depth);
         }
-        (self.state, self.position) = walk.state();
+        if matches!(passed, Passed::Dense) {
+            passed = walk.rows::<_, 1>(blocks, message, self.max_depth);
+        }
+        (self.state, self.position) = walk.state(message);
         (self.depth, self.containers) = (walk.nesting.depth(), walk.nesting.containers().into());
         self.envelope.has_line_breaks |= walk.has_line_breaks;
+        let n_words_bytes = match passed {
+            Passed::Sparse => SPARSE_BYTES,
+            Passed::Dense | Passed::End(_) => PAUSE_BYTES,
+        };
         self.rows_from = self.position + n_words_bytes;
     }
 }
@@ -94,18 +98,54 @@ struct Walk {
 }
 
 impl Walk {
-    /// Goes through a row, `rest` and what follows it if that is shorter; nothing, if it is not
-    /// right.
+    /// Goes on by rows of `N` vectors, as long as they are right and whole; what the last one was.
     #[inline(always)]
-    fn row(
+    fn rows<B: Blocks, const N: usize>(
         &mut self,
-        blocks: impl Blocks,
+        blocks: B,
         message: &[u8],
-        rest: &[u8],
+        max_depth: u32,
+    ) -> Passed {
+        // A shorter row may be the last, if the container ends in it.
+        let may_be_row = |position| N == 1 || position + Stretch::<N>::BYTES <= message.len();
+        if !may_be_row(self.position) {
+            return Passed::Dense;
+        }
+        let mut padded = Stretch::<1>::PADDING;
+        let mut classes = Classes::<N>::BLANK;
+        while may_be_row(self.position)
+            && let Some(rest) = message.get(self.position..)
+        {
+            let mut next = *self;
+            let stretch = Stretch::new(rest, &mut padded);
+            match next.row(blocks, stretch, &mut classes, max_depth) {
+                Some(Passed::End(len)) => {
+                    *self = next.after_end(len);
+                    return Passed::End(len);
+                }
+                Some(passed) if Stretch::<N>::ROW_BYTES <= rest.len() => {
+                    next.position += Stretch::<N>::ROW_BYTES;
+                    *self = next;
+                    if matches!(passed, Passed::Sparse) {
+                        return passed;
+                    }
+                }
+                _ => break,
+            }
+        }
+        Passed::Dense
+    }
+
+    /// Goes through a row; nothing, if it is not right.
+    #[inline(always)]
+    fn row<B: Blocks, const N: usize>(
+        &mut self,
+        blocks: B,
+        stretch: Stretch<'_, N>,
+        classes: &mut Classes<N>,
         max_depth: u32,
     ) -> Option<Passed> {
-        let mut classes = Classes::BLANK;
-        classes.fill(blocks, rest, &mut self.texts)?;
+        classes.fill(blocks, stretch, &mut self.texts)?;
         let bits = |words| blocks.row(words);
         let texts = self.texts.next(bits(&classes.quotes));
         let outside = !texts.bytes;
@@ -114,38 +154,46 @@ impl Walk {
         let closing = bits(&classes.closing) & outside;
         let commas = bits(&classes.commas) & outside;
         let colons = bits(&classes.colons) & outside;
-        let curly = &classes.curly;
+        let curly = bits(&classes.curly);
 
-        let nesting = self
-            .nesting
-            .next(&opening.words(), &closing.words(), curly, max_depth)?;
-        let live = bits(&nesting.live);
+        let brackets = Brackets {
+            opening,
+            closing,
+            curly,
+        };
+        let nesting = self.nesting.next(blocks, brackets, max_depth)?;
+        let live = nesting.live;
         self.has_line_breaks |= (bits(&classes.breaks) & live).any();
 
         let scalars = outside & !(spaces | opening | closing | commas | colons) & live;
-        let scalars = self
-            .scalars
-            .next(blocks, &classes, message, self.position, scalars)?;
+        let scalars = self.scalars.next(blocks, classes, stretch, scalars)?;
         let errors = self.order.next(&order::Words {
             texts: texts.without_ends,
             text_starts: texts.starts,
             scalar_starts: scalars.starts,
             opening,
             closing,
-            curly: bits(curly),
+            curly,
             commas,
             colons,
             spaces,
-            objects: bits(&nesting.objects),
+            objects: nesting.objects,
         });
-        let errors = errors | scalars.errors | bits(&classes.controls) & texts.bytes;
+        let mismatches = closing & (curly ^ nesting.objects);
+        let controls = bits(&classes.controls) & texts.bytes;
+        let errors = errors | scalars.errors | mismatches | controls;
         if (errors & live).any() {
             return None;
         }
-        let n_separators: u32 = (commas | colons).words().map(u64::count_ones).iter().sum();
+        let separators = (commas | colons).words();
+        let n_separators: usize = separators
+            .as_flattened()
+            .iter()
+            .map(|word| word.count_ones() as usize)
+            .sum();
         Some(match nesting.end {
             Some(len) => Passed::End(len),
-            None if n_separators < DENSE_SEPARATORS => Passed::Sparse,
+            None if n_separators < DENSE_SEPARATORS * N => Passed::Sparse,
             None => Passed::Dense,
         })
     }
@@ -162,184 +210,15 @@ impl Walk {
     }
 
     /// The state in which the other ways go on, and where.
-    fn state(&self) -> (State, usize) {
+    fn state(&self, message: &[u8]) -> (State, usize) {
         let (state, n_known) = if self.texts.is_within() {
             (self.order.text_state(), self.texts.n_known())
         } else if let Some(state) = self.order.state() {
             (state, 0)
         } else {
-            self.scalars.state()
+            let rest = message.get(self.position..);
+            self.scalars.state(rest.unwrap_or_default())
         };
         (state, self.position + n_known)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::{
-        block::Instructions,
-        fault::Fault,
-        scan::{MAX_DEPTH, Progress},
-    };
-
-    /// What is found in a message that arrives in two pieces, and whether it has line breaks.
-    fn scan(
-        instructions: Instructions,
-        message: &[u8],
-        first: usize,
-    ) -> (Result<Progress, Fault>, bool) {
-        let mut scanner = Scanner::with_instructions(MAX_DEPTH, instructions);
-        scanner.begin();
-        let mut found = scanner.scan(&message[..first]);
-        if found == Ok(Progress::NeedsMore) {
-            found = scanner.scan(message);
-        }
-        (found, scanner.envelope().has_line_breaks)
-    }
-
-    fn any_element() -> impl Strategy<Value = String> {
-        let word = prop::sample::select(vec![
-            "true",
-            "false",
-            "null",
-            "0",
-            "-0",
-            "7",
-            "-12.5",
-            "1e5",
-            "2.50E-3",
-            "123456789012345",
-            "[]",
-            "{}",
-            "\"\"",
-            "[1,[2,[3]]]",
-            "{\"a\":{\"b\":[]}}",
-            "\"\\\\\"",
-            "\"\\\"\"",
-        ]);
-        let text = "([ -!#-\\[\\]-~]|ß|語|😀|\\\\[nt\"/\\\\]|\\\\u[0-9a-fA-F]{4}){0,60}";
-        let record = |(key, n)| format!("{{\"{key}\" : {n} ,\n\"b\":[{n}]}}");
-        prop_oneof![
-            4 => word.prop_map(str::to_owned),
-            1 => prop::num::f32::NORMAL.prop_map(|number| format!("{number:e}")),
-            1 => text.prop_map(|text| format!("\"{text}\"")),
-            1 => (text, any::<i16>()).prop_map(record),
-        ]
-    }
-
-    /// What must not stand among elements, nor anywhere else.
-    const WRONG: [&str; 39] = [
-        "[,1]",
-        "{:1}",
-        "{1}",
-        "{\"a\":1,2}",
-        "\"\\u123\"",
-        "01",
-        "-",
-        "1.",
-        ".5",
-        "+1",
-        "1e",
-        "1e+",
-        "1e5e5",
-        "1e-22e-220",
-        "1.2.3",
-        "1-2",
-        "--1",
-        "1.e5",
-        "6false",
-        "truefalse",
-        "true1",
-        "tru",
-        "nul",
-        "{]",
-        "[}",
-        "{1:2}",
-        "{\"a\"}",
-        "{\"a\":}",
-        "{,}",
-        "[,]",
-        "[1,]",
-        "[1 2]",
-        "[1:2]",
-        "{\"a\":1,}",
-        "\"a\"\"b\"",
-        "\"a\":1",
-        "\"\\x\"",
-        "\"\\u12g4\"",
-        "\"\u{1}\"",
-    ];
-
-    #[test]
-    fn what_is_wrong_is_found_wherever_it_stands_in_a_row() {
-        let after = ",[3]".repeat(80);
-        // In the first row, and about its end: 128 bytes are read by words.
-        for n_before in [80, 205] {
-            let before = "12,".repeat(n_before);
-            for (wrong, n) in WRONG
-                .iter()
-                .flat_map(|wrong| (0..64).map(move |n| (wrong, n)))
-            {
-                let blanks = " ".repeat(n);
-                let message = format!("{{\"param\":[{before}{blanks}{wrong}{after}]}}");
-                let expected = scan(Instructions::SCALAR, message.as_bytes(), message.len());
-                assert!(expected.0.is_err(), "{message}");
-                for instructions in Instructions::available() {
-                    let found = scan(instructions, message.as_bytes(), message.len());
-                    assert_eq!(found, expected, "{instructions:?} {message}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn a_message_is_read_alike_wherever_it_is_cut() {
-        let dense = "1.5,-20e3,true,\"größe\",{\"k\\n\":[]},".repeat(8);
-        let long = "plain words, ".repeat(20);
-        // White space where words end and rows begin.
-        let small = format!("{}{}", "12,".repeat(35), " ".repeat(40));
-        for begin in [dense.as_str(), small.as_str()] {
-            let message = format!("{{\"param\":[{begin}\"{long}\",{dense}\"\"]}}");
-            let expected = Ok(Progress::Complete(message.len()));
-            for instructions in Instructions::available() {
-                for first in 1..message.len() {
-                    let (found, _) = scan(instructions, message.as_bytes(), first);
-                    assert_eq!(found, expected, "{instructions:?}, cut at {first}");
-                }
-            }
-        }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(150))]
-
-        #[test]
-        fn a_large_message_is_read_alike_with_all_instructions_wherever_it_is_cut(
-            mut elements in prop::collection::vec(any_element(), 20..90),
-            separator in prop::sample::select(vec![",", ", ", "\n,\t"]),
-            wrong in prop::option::weighted(0.7, prop::sample::select(&WRONG[..])),
-            place: prop::sample::Index,
-            cut: prop::sample::Index,
-        ) {
-            if let Some(wrong) = wrong {
-                elements.insert(place.index(elements.len()), wrong.to_owned());
-            }
-            let message = format!("{{\"param\":[{}]}}\n{{\"id\":\"\\\"", elements.join(separator));
-            let message = message.as_bytes();
-            let expected = scan(Instructions::SCALAR, message, message.len());
-            prop_assert_eq!(expected.0.is_err(), wrong.is_some());
-            for instructions in Instructions::available() {
-                for first in [message.len(), cut.index(message.len()).max(1)] {
-                    prop_assert_eq!(
-                        scan(instructions, message, first),
-                        expected.clone(),
-                        "{:?}, cut at {}", instructions, first
-                    );
-                }
-            }
-        }
     }
 }

@@ -94,7 +94,7 @@ impl Scanner {
             || loop {
                 self.read_words(reader);
                 let is_large = self.rows_from <= reader.position && self.state == State::Value;
-                if !B::HAS_ROWS || !is_large || self.depth == 1 {
+                if B::ROW_VECTORS == 0 || !is_large || self.depth == 1 {
                     return;
                 }
                 self.position = reader.position;
@@ -114,10 +114,9 @@ impl Scanner {
         let containers = self.containers as u64;
         let mut walk = Walk {
             words: *reader,
-            end: if B::HAS_ROWS {
-                self.rows_from
-            } else {
-                usize::MAX
+            end: match B::ROW_VECTORS {
+                0 => usize::MAX,
+                _ => self.rows_from,
             },
             max_depth: self.max_depth.min(FAST_DEPTH),
             depth: self.depth,

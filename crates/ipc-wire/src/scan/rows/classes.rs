@@ -2,92 +2,98 @@
 
 use crate::{
     block::{BLOCK_BYTES, Block, Blocks, Marks},
-    row::ROW_WORDS,
-    scan::rows::texts::Texts,
+    row::{LANES, Words},
+    scan::rows::{stretch::Stretch, texts::Texts},
 };
 
 /// Which bytes of a row are what.
-pub(super) struct Classes {
+pub(super) struct Classes<const N: usize> {
     /// Quotes that begin or end a text.
-    pub(super) quotes: [u64; ROW_WORDS],
-    pub(super) controls: [u64; ROW_WORDS],
+    pub(super) quotes: Words<N>,
+    pub(super) controls: Words<N>,
     /// White space.
-    pub(super) spaces: [u64; ROW_WORDS],
+    pub(super) spaces: Words<N>,
     /// Line feeds and carriage returns.
-    pub(super) breaks: [u64; ROW_WORDS],
-    pub(super) opening: [u64; ROW_WORDS],
-    pub(super) closing: [u64; ROW_WORDS],
+    pub(super) breaks: Words<N>,
+    pub(super) opening: Words<N>,
+    pub(super) closing: Words<N>,
     /// Bytes with the bit that tells `{` and `}` from `[` and `]`.
-    pub(super) curly: [u64; ROW_WORDS],
-    pub(super) commas: [u64; ROW_WORDS],
-    pub(super) colons: [u64; ROW_WORDS],
-    pub(super) digits: [u64; ROW_WORDS],
-    pub(super) zeros: [u64; ROW_WORDS],
-    pub(super) minus: [u64; ROW_WORDS],
-    pub(super) points: [u64; ROW_WORDS],
+    pub(super) curly: Words<N>,
+    pub(super) commas: Words<N>,
+    pub(super) colons: Words<N>,
+    pub(super) digits: Words<N>,
+    pub(super) zeros: Words<N>,
+    pub(super) minus: Words<N>,
+    pub(super) plus: Words<N>,
+    pub(super) points: Words<N>,
+    /// The letters that begin exponents.
+    pub(super) marks: Words<N>,
 }
 
-impl Classes {
+impl<const N: usize> Classes<N> {
     /// A row of blanks.
     pub(super) const BLANK: Self = Self {
-        quotes: [0; ROW_WORDS],
-        controls: [0; ROW_WORDS],
-        spaces: [!0; ROW_WORDS],
-        breaks: [0; ROW_WORDS],
-        opening: [0; ROW_WORDS],
-        closing: [0; ROW_WORDS],
-        curly: [0; ROW_WORDS],
-        commas: [0; ROW_WORDS],
-        colons: [0; ROW_WORDS],
-        digits: [0; ROW_WORDS],
-        zeros: [0; ROW_WORDS],
-        minus: [0; ROW_WORDS],
-        points: [0; ROW_WORDS],
+        quotes: [[0; LANES]; N],
+        controls: [[0; LANES]; N],
+        spaces: [[!0; LANES]; N],
+        breaks: [[0; LANES]; N],
+        opening: [[0; LANES]; N],
+        closing: [[0; LANES]; N],
+        curly: [[0; LANES]; N],
+        commas: [[0; LANES]; N],
+        colons: [[0; LANES]; N],
+        digits: [[0; LANES]; N],
+        zeros: [[0; LANES]; N],
+        minus: [[0; LANES]; N],
+        plus: [[0; LANES]; N],
+        points: [[0; LANES]; N],
+        marks: [[0; LANES]; N],
     };
 
-    /// Looks at the bytes of a row, at most its length of `rest`. Nothing, if an escape or a
-    /// character is wrong or not whole.
+    /// Looks at the bytes of a row. Nothing, if an escape or a character is wrong or not whole.
     #[inline(always)]
     pub(super) fn fill(
         &mut self,
         blocks: impl Blocks,
-        rest: &[u8],
+        stretch: Stretch<'_, N>,
         texts: &mut Texts,
     ) -> Option<()> {
-        for n in 0..ROW_WORDS {
-            let rest = rest.get(n * BLOCK_BYTES..).unwrap_or_default();
-            if let Some(bytes) = rest.first_chunk() {
-                self.look(blocks.load(bytes), n, rest, texts)?;
-            } else if !rest.is_empty() {
-                let mut bytes = [b' '; BLOCK_BYTES];
-                bytes[..rest.len()].copy_from_slice(rest);
-                self.look(blocks.load(&bytes), n, rest, texts)?;
-            }
+        let n_blocks = stretch.rest.len().div_ceil(BLOCK_BYTES);
+        if n_blocks < N * LANES {
+            *self = Self::BLANK;
         }
-        Some(())
+        for (n, bytes) in stretch.blocks().iter().enumerate().take(n_blocks) {
+            self.look(blocks.load(bytes), n, stretch.rest, texts)?;
+        }
+        let last = stretch.rest.get(Stretch::<N>::ROW_BYTES - 1..);
+        texts.is_whole_with(last.unwrap_or_default()).then_some(())
     }
 
     #[inline(always)]
-    fn look(&mut self, block: impl Block, n: usize, rest: &[u8], texts: &mut Texts) -> Option<()> {
+    fn look(&mut self, block: impl Block, n: usize, row: &[u8], texts: &mut Texts) -> Option<()> {
+        let (vector, lane) = (n / LANES, n % LANES);
         let folded = block.with_bits(0x20);
-        self.spaces[n] = block.equal(b' ').bits();
+        self.spaces[vector][lane] = block.equal(b' ').bits();
         let controls = block.within(0, 0x1F).bits();
+        self.controls[vector][lane] = controls;
+        self.breaks[vector][lane] = 0;
         if controls != 0 {
             let breaks = block.equal(b'\n') | block.equal(b'\r');
-            self.spaces[n] |= (breaks | block.equal(b'\t')).bits();
-            self.breaks[n] = breaks.bits();
-            self.controls[n] = controls;
+            self.spaces[vector][lane] |= (breaks | block.equal(b'\t')).bits();
+            self.breaks[vector][lane] = breaks.bits();
         }
-        self.opening[n] = folded.equal(b'{').bits();
-        self.closing[n] = folded.equal(b'}').bits();
-        self.curly[n] = block.has_bit(5).bits();
-        self.commas[n] = block.equal(b',').bits();
-        self.colons[n] = block.equal(b':').bits();
-        self.digits[n] = block.within(b'0', b'9').bits();
-        self.zeros[n] = block.equal(b'0').bits();
-        self.minus[n] = block.equal(b'-').bits();
-        self.points[n] = block.equal(b'.').bits();
-        self.quotes[n] = block.equal(b'"').bits() & !texts.look(block, rest)?;
+        self.opening[vector][lane] = folded.equal(b'{').bits();
+        self.closing[vector][lane] = folded.equal(b'}').bits();
+        self.curly[vector][lane] = block.has_bit(5).bits();
+        self.commas[vector][lane] = block.equal(b',').bits();
+        self.colons[vector][lane] = block.equal(b':').bits();
+        self.digits[vector][lane] = block.within(b'0', b'9').bits();
+        self.zeros[vector][lane] = block.equal(b'0').bits();
+        self.minus[vector][lane] = block.equal(b'-').bits();
+        self.plus[vector][lane] = block.equal(b'+').bits();
+        self.points[vector][lane] = block.equal(b'.').bits();
+        self.marks[vector][lane] = folded.equal(b'e').bits();
+        self.quotes[vector][lane] = block.equal(b'"').bits() & !texts.look(block, n, row)?;
         Some(())
     }
 }

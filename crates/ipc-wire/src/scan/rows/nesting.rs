@@ -1,6 +1,10 @@
 //! Which containers the bytes of a row are in.
 
-use crate::{block::BLOCK_BYTES, row::ROW_WORDS, scan::words::FAST_DEPTH};
+use crate::{
+    block::{BLOCK_BYTES, Blocks},
+    row::{LANES, Row},
+    scan::words::FAST_DEPTH,
+};
 
 /// The containers that are open where a row begins: one bit each, the innermost lowest, set for
 /// an object. The outermost is the message, an object; so the highest bit tells how many there
@@ -8,12 +12,24 @@ use crate::{block::BLOCK_BYTES, row::ROW_WORDS, scan::words::FAST_DEPTH};
 #[derive(Clone, Copy)]
 pub(super) struct Nesting(u64);
 
+/// The deepest level that a row may begin at, so that there are some above it.
+const DEEPEST_FIRST: usize = 5;
+
+/// The brackets of a row; those of objects are `curly`.
+#[derive(Clone, Copy)]
+pub(super) struct Brackets<R> {
+    pub(super) opening: R,
+    pub(super) closing: R,
+    pub(super) curly: R,
+}
+
 /// The nesting of a row.
-pub(super) struct Found {
-    /// The bytes whose innermost container is an object.
-    pub(super) objects: [u64; ROW_WORDS],
+pub(super) struct Found<R> {
+    /// The bytes whose innermost container is an object; brackets count as outside of their own
+    /// container when they open it, and as inside when they close it.
+    pub(super) objects: R,
     /// The bytes up to the end of the container of the top level.
-    pub(super) live: [u64; ROW_WORDS],
+    pub(super) live: R,
     /// How many those are, if it ends.
     pub(super) end: Option<usize>,
 }
@@ -32,51 +48,149 @@ impl Nesting {
     }
 
     #[inline(always)]
-    pub(super) fn next(
+    pub(super) fn next<B: Blocks, const N: usize>(
         &mut self,
-        opening: &[u64; ROW_WORDS],
-        closing: &[u64; ROW_WORDS],
-        curly: &[u64; ROW_WORDS],
+        blocks: B,
+        brackets: Brackets<B::Row<N>>,
         max_depth: u32,
-    ) -> Option<Found> {
+    ) -> Option<Found<B::Row<N>>> {
+        let max_depth = max_depth.min(FAST_DEPTH);
+        if N == 1 {
+            self.one_by_one(blocks, brackets, max_depth)
+        } else if let Some(found) = self.by_levels::<_, N, 2>(blocks, brackets, max_depth) {
+            Some(found)
+        } else {
+            self.by_levels::<_, N, 3>(blocks, brackets, max_depth)
+        }
+    }
+
+    /// Looks at all brackets of each level together; nothing, if there are more levels than a number
+    /// of so many bits tells, or the container of the top level ends.
+    #[inline(always)]
+    fn by_levels<B: Blocks, const N: usize, const N_BITS: usize>(
+        &mut self,
+        blocks: B,
+        brackets: Brackets<B::Row<N>>,
+        max_depth: u32,
+    ) -> Option<Found<B::Row<N>>> {
+        let n_levels = 1 << N_BITS;
+        // The end of the container of the top level leads below zero.
+        let first = (self.depth() as usize - 2).min(DEEPEST_FIRST) % n_levels;
+        let levels = Levels::<_, N_BITS>::new(brackets, first)?;
+        let n_higher = n_levels - 1 - first;
+        if max_depth as usize <= self.depth() as usize + n_higher {
+            return None;
+        }
+        let none = blocks.row(&[[0; LANES]; N]);
+        let mut objects = none;
+        let mut outer = none;
+        // The lowest bit is that of the highest level.
+        let mut open = self.0 << n_higher;
+        for n in 0..n_levels {
+            let level = levels.bytes(n);
+            let entering = brackets.opening & outer;
+            outer = level;
+            if !(level | entering).any() {
+                continue;
+            }
+            let bit = n_levels - 1 - n;
+            let mut is_object = open >> bit & 1 == 1;
+            // The sum carries each object's bit to the next array.
+            let arrays = entering & !brackets.curly;
+            let others = (!arrays).plus(entering & brackets.curly, &mut is_object);
+            objects = objects | level & !others;
+            open = open & !(1 << bit) | u64::from(is_object) << bit;
+        }
+        self.0 = open >> (n_levels - 1 - levels.last);
+        Some(Found {
+            objects,
+            live: !none,
+            end: None,
+        })
+    }
+
+    /// Looks at one bracket after the other, up to the end of the container of the top level.
+    #[inline(always)]
+    fn one_by_one<B: Blocks, const N: usize>(
+        &mut self,
+        blocks: B,
+        brackets: Brackets<B::Row<N>>,
+        max_depth: u32,
+    ) -> Option<Found<B::Row<N>>> {
+        let words = [brackets.opening, brackets.closing, brackets.curly].map(Row::words);
+        let [opening, closing, curly] = words.each_ref().map(|words| words.as_flattened());
+        let (mut objects, mut live) = ([[0; LANES]; N], [[!0; LANES]; N]);
         let mut open = self.0;
         let mut deepest = 0;
-        let mut mismatches = 0;
-        let mut found = Found {
-            objects: [0; ROW_WORDS],
-            live: [!0; ROW_WORDS],
-            end: None,
-        };
-        'row: for n in 0..ROW_WORDS {
-            let mut objects = fill(open);
+        let mut end = None;
+        'row: for n in 0..N * LANES {
+            let mut in_object = fill(open);
             let mut brackets = opening[n] | closing[n];
             while brackets != 0 {
                 let at = brackets.trailing_zeros();
                 brackets &= brackets - 1;
-                let is_curly = curly[n] >> at & 1;
-                let is_opening = opening[n] >> at & 1;
-                mismatches |= (open ^ is_curly) & !is_opening;
-                open = if is_opening == 1 {
-                    open << 1 | is_curly
+                open = if opening[n] >> at & 1 == 1 {
+                    open << 1 | curly[n] >> at & 1
                 } else {
                     open >> 1
                 };
                 deepest |= open;
                 let behind = !1 << at;
-                objects = objects & !behind | fill(open) & behind;
+                in_object = in_object & !behind | fill(open) & behind;
                 if open == 1 {
-                    found.end = Some(n * BLOCK_BYTES + at as usize + 1);
-                    found.live[n] = !behind;
-                    found.live[n + 1..].fill(0);
-                    found.objects[n] = objects;
+                    end = Some(n * BLOCK_BYTES + at as usize + 1);
+                    let live = live.as_flattened_mut();
+                    live[n] = !behind;
+                    live[n + 1..].fill(0);
+                    objects.as_flattened_mut()[n] = in_object;
                     break 'row;
                 }
             }
-            found.objects[n] = objects;
+            objects.as_flattened_mut()[n] = in_object;
         }
         self.0 = open;
-        let is_right = mismatches & 1 == 0 && deepest >> max_depth.min(FAST_DEPTH) == 0;
-        is_right.then_some(found)
+        (deepest >> max_depth == 0).then(|| Found {
+            objects: blocks.row(&objects),
+            live: blocks.row(&live),
+            end,
+        })
+    }
+}
+
+/// The levels of a row's bytes, in binary; a closing bracket is still in the container's, an opening
+/// one not yet.
+struct Levels<R, const N_BITS: usize> {
+    bits: [R; N_BITS],
+    /// The level behind the row.
+    last: usize,
+}
+
+impl<R: Row, const N_BITS: usize> Levels<R, N_BITS> {
+    /// Counts the brackets from this level on; nothing, if that leads below zero or beyond the last
+    /// level.
+    #[inline(always)]
+    fn new(brackets: Brackets<R>, first: usize) -> Option<Self> {
+        let (mut up, mut down) = (brackets.opening, brackets.closing);
+        let mut bits = [up; N_BITS];
+        let mut last = 0;
+        for (n, bits) in bits.iter_mut().enumerate() {
+            let changes = up | down;
+            let mut is_set = first >> n & 1 == 1;
+            *bits = changes.odd(&mut is_set) ^ changes;
+            last |= usize::from(is_set) << n;
+            // What carries, and what borrows.
+            (up, down) = (up & *bits, down & !*bits);
+        }
+        (!(up | down).any()).then_some(Self { bits, last })
+    }
+
+    #[inline(always)]
+    fn bytes(&self, level: usize) -> R {
+        let mut others = self.bits[0] & !self.bits[0];
+        for (n, &bits) in self.bits.iter().enumerate() {
+            others = others | if level >> n & 1 == 1 { !bits } else { bits };
+        }
+        !others
     }
 }
 

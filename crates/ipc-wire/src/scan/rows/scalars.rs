@@ -2,21 +2,20 @@
 
 use crate::{
     block::{BLOCK_BYTES, Blocks},
-    lex::literal_len,
-    row::{ROW_WORDS, Row},
-    scan::{Digits, State, rows::classes::Classes},
-    window::N_DIGITS,
+    row::{Row, Words},
+    scan::{
+        Digits, State,
+        rows::{classes::Classes, stretch::Stretch},
+    },
 };
 
-/// What the next row has to know of numbers and literals: of the last byte, but for `checked`.
+/// What the next row has to know of numbers and literals: of the last byte.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Scalars {
     /// It belongs to a number or literal.
     last: bool,
-    /// It belongs to one that was looked at by itself.
-    was_checked: bool,
-    /// The first bytes of the next row, as far as they belong to it too.
-    checked: u64,
+    /// If so, to a literal. All of that was looked at, and that something else follows it.
+    literal: bool,
     digit: bool,
     /// It is a sign or a point: a digit has to follow.
     needs_digit: bool,
@@ -25,6 +24,10 @@ pub(super) struct Scalars {
     zero: bool,
     /// It is a digit of a fraction.
     fraction: bool,
+    /// It is the mark of an exponent.
+    mark: bool,
+    /// It is a sign or digit of an exponent.
+    exponent: bool,
 }
 
 /// The numbers and literals of a row.
@@ -34,14 +37,25 @@ pub(super) struct Found<R> {
 }
 
 impl Scalars {
-    /// The state after the row, and how many of the next bytes were looked at.
-    pub(super) fn state(&self) -> (State, usize) {
-        let digits = if self.was_checked || !self.last {
-            return (State::AfterValue, self.checked.trailing_ones() as usize);
-        } else if self.point {
+    /// The state after the row, with which `rest` continues, and how many of its bytes were looked
+    /// at.
+    pub(super) fn state(&self, rest: &[u8]) -> (State, usize) {
+        if !self.last {
+            return (State::AfterValue, 0);
+        } else if self.literal {
+            let letters = rest.iter().take_while(|byte| byte.is_ascii_lowercase());
+            return (State::AfterValue, letters.count());
+        }
+        let digits = if self.point {
             Digits::Point
+        } else if self.mark {
+            Digits::Mark
+        } else if self.needs_digit && self.exponent {
+            Digits::Sign
         } else if self.needs_digit {
             Digits::Minus
+        } else if self.exponent {
+            Digits::Exponent
         } else if self.fraction {
             Digits::Fraction
         } else if self.zero {
@@ -52,99 +66,84 @@ impl Scalars {
         (State::Number(digits), 0)
     }
 
-    /// Looks at `scalars`, the bytes of numbers and literals in the row at `position`.
+    /// Looks at `scalars`, the bytes of numbers and literals in a row.
     #[inline(always)]
-    pub(super) fn next<B: Blocks>(
+    pub(super) fn next<B: Blocks, const N: usize>(
         &mut self,
         blocks: B,
-        classes: &Classes,
-        message: &[u8],
-        position: usize,
-        scalars: B::Row,
-    ) -> Option<Found<B::Row>> {
+        classes: &Classes<N>,
+        stretch: Stretch<'_, N>,
+        scalars: B::Row<N>,
+    ) -> Option<Found<B::Row<N>>> {
         let starts = scalars & !scalars.next(&mut self.last);
         let digits = blocks.row(&classes.digits);
         let minus = blocks.row(&classes.minus);
+        let plus = blocks.row(&classes.plus);
         let points = blocks.row(&classes.points);
-        let others = scalars & !(digits | minus | points);
-        let checked = self.others(others.words(), starts.words(), message, position)?;
-        let checked = blocks.row(&checked);
-        let behind_checked = checked.next(&mut self.was_checked) & scalars & !checked;
+        let marks = blocks.row(&classes.marks);
+        let others = scalars & !(digits | minus | plus | points | marks);
 
-        let numbers = scalars & !checked;
+        let literal_starts = others & starts;
+        if !are_literals(stretch, literal_starts.words()) {
+            return None;
+        }
+        // Each sum carries bits to the end of a run: of a literal's letters, of what belongs to a
+        // number behind its mark, of the digits behind a point.
+        let behind_literals = scalars.plus(literal_starts, &mut self.literal);
+        let numbers = scalars & behind_literals;
         let digits = digits & numbers;
         let minus = minus & numbers;
+        let plus = plus & numbers;
         let points = points & numbers;
+        let marks = marks & numbers;
         let after_digits = digits.next(&mut self.digit);
         let after_points = points.next(&mut self.point);
-        let need_digits = (minus | points).next(&mut self.needs_digit);
-        let zeros = blocks.row(&classes.zeros) & numbers & !(after_digits | after_points);
-        let after_zeros = zeros.next(&mut self.zero);
-        // The sum carries each point's bit to the end of the digits behind it.
+        let after_marks = marks.next(&mut self.mark);
+        let exponents = numbers & !numbers.plus(after_marks & numbers, &mut self.exponent);
         let after_fractions = digits.plus(after_points, &mut self.fraction) & !digits;
-        let errors = behind_checked
-            | minus & !starts
-            | points & (!after_digits | after_fractions)
+        let need_digits = (minus | plus | points).next(&mut self.needs_digit);
+        let zeros =
+            blocks.row(&classes.zeros) & numbers & !(after_digits | after_points | exponents);
+        let after_zeros = zeros.next(&mut self.zero);
+        let errors = others & numbers
+            | minus & !(starts | after_marks)
+            | plus & !after_marks
+            | points & (!after_digits | after_fractions | exponents)
+            | marks & (!after_digits | exponents)
+            | after_marks & !(digits | minus | plus)
             | need_digits & !digits
             | after_zeros & digits;
         Some(Found { starts, errors })
     }
-
-    /// Looks at what has other characters by itself, literals and exponents; which bytes that was,
-    /// if all is right.
-    #[inline(always)]
-    fn others(
-        &mut self,
-        others: [u64; ROW_WORDS],
-        starts: [u64; ROW_WORDS],
-        message: &[u8],
-        position: usize,
-    ) -> Option<[u64; ROW_WORDS]> {
-        let mut checked = [0; ROW_WORDS];
-        for n in 0..ROW_WORDS {
-            checked[n] = self.checked;
-            self.checked = 0;
-            let mut others = others[n] & !checked[n];
-            while others != 0 {
-                let at = others.trailing_zeros();
-                let start = position + n * BLOCK_BYTES + at as usize;
-                let len = if starts[n] >> at & 1 == 1 {
-                    literal_len(message.get(start..)?)?
-                } else {
-                    exponent_len(message, start)?
-                };
-                let bytes = (1_u64 << len) - 1;
-                checked[n] |= bytes << at;
-                others &= !checked[n];
-                self.checked = bytes >> 1 >> (63 - at);
-            }
-        }
-        Some(checked)
-    }
 }
 
-/// How long an exponent is, from its mark on, if it is right and what is before it is a mantissa of
-/// any digits; and if neither is long, and something follows.
-#[inline(never)]
-fn exponent_len(message: &[u8], mark: usize) -> Option<usize> {
-    let (before, exponent) = message.split_at_checked(mark)?;
-    let mantissa = before.iter().rev().take(N_DIGITS);
-    let mantissa = mantissa
-        .take_while(|byte| matches!(byte, b'0'..=b'9' | b'.'))
-        .count();
-    let is_second = matches!(
-        before[..mark - mantissa],
-        [.., b'e' | b'E' | b'+'] | [.., b'e' | b'E', b'-']
-    );
-    let sign = match exponent {
-        [b'e' | b'E', b'+' | b'-', ..] => 1,
-        [b'e' | b'E', ..] => 0,
-        _ => return None,
-    };
-    let digits = exponent.get(1 + sign..)?.iter();
-    let n_digits = digits.take_while(|byte| byte.is_ascii_digit()).count();
-    let len = 1 + sign + n_digits;
-    let is_right = before.last()?.is_ascii_digit() && !is_second && 0 < n_digits;
-    let is_whole = len < exponent.len() && len < N_DIGITS && mantissa < N_DIGITS;
-    (is_right && is_whole).then_some(len)
+/// Whether literals, and nothing longer, begin at these places.
+#[inline(always)]
+fn are_literals<const N: usize>(stretch: Stretch<'_, N>, starts: Words<N>) -> bool {
+    for (n, &(mut starts)) in starts.as_flattened().iter().enumerate() {
+        while starts != 0 {
+            let start = n * BLOCK_BYTES + starts.trailing_zeros() as usize;
+            starts &= starts - 1;
+            let Some(bytes) = stretch.bytes[start..].first_chunk() else {
+                return false;
+            };
+            if !is_literal(u64::from_le_bytes(*bytes)) {
+                return false;
+            }
+        }
+    }
+    true
+}
+
+/// Whether these bytes, the first one the lowest, begin with a literal and what may follow it.
+#[inline(always)]
+fn is_literal(bytes: u64) -> bool {
+    const TRUE: u64 = u32::from_le_bytes(*b"true") as u64;
+    const NULL: u64 = u32::from_le_bytes(*b"null") as u64;
+    const FALSE: u64 = u64::from_le_bytes(*b"false\0\0\0");
+    let (four, five) = (bytes & 0xFFFF_FFFF, bytes & 0xFF_FFFF_FFFF);
+    let is_five = five == FALSE;
+    let [next, ..] = (bytes >> if is_five { 40 } else { 32 }).to_le_bytes();
+    (is_five | (four == TRUE) | (four == NULL))
+        & matches!(next, b',' | b']' | b'}' | b' ' | b'\t' | b'\n' | b'\r')
 }

@@ -7,6 +7,13 @@ use crate::{
     window::right_characters,
 };
 
+/// What may follow a backslash, each at the place that its four lowest bits tell. Left out are `"`
+/// and `r`, which would be at the place of `b`. No byte belongs where the zeros are, nor at the first
+/// place.
+const ESCAPES: [u8; 16] = [
+    !0, 0, b'b', 0, b't', b'u', b'f', 0, 0, 0, 0, 0, b'\\', 0, b'n', b'/',
+];
+
 /// What the next bytes have to know of texts.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Texts {
@@ -14,6 +21,8 @@ pub(super) struct Texts {
     within: bool,
     /// The first of them, if it is escaped.
     escaped: u64,
+    /// The first of them, as far as they are digits of an escape.
+    digits: u64,
     /// The first of them, as far as they belong to a character that was looked at.
     known: u64,
 }
@@ -48,31 +57,25 @@ impl Texts {
         }
     }
 
-    /// Looks at the escapes and characters of a block, with which `rest` begins; which bytes are
-    /// escaped, if all is right.
+    /// Looks at the escapes and characters of the `n`th block of a row; which bytes are escaped, if
+    /// all is right so far.
     #[inline(always)]
-    pub(super) fn look(&mut self, block: impl Block, rest: &[u8]) -> Option<u64> {
-        let backslashes = block.equal(b'\\');
-        let not_ascii = block.within(0x80, 0xFF);
-        let mut escaped = self.escaped;
-        self.escaped = 0;
-        if (backslashes | not_ascii).bits() != 0 {
-            let backslashes = backslashes.bits();
-            if backslashes != 0 {
-                self.escaped = escaped;
-                escaped = self.escapes(block, backslashes, rest)?;
-            }
-            let not_ascii = not_ascii.bits();
-            if not_ascii != 0 {
-                self.characters(block, not_ascii, rest)?;
-            }
+    pub(super) fn look(&mut self, block: impl Block, n: usize, row: &[u8]) -> Option<u64> {
+        let backslashes = block.equal(b'\\').bits();
+        let mut escaped = 0;
+        if backslashes | self.escaped | self.digits != 0 {
+            escaped = self.escapes(block, backslashes)?;
+        }
+        let not_ascii = block.within(0x80, 0xFF).bits();
+        if not_ascii != 0 {
+            self.characters(block, not_ascii, row.get(n * BLOCK_BYTES..)?)?;
         }
         Some(escaped)
     }
 
-    /// The bytes that are escaped, if all escapes are right.
+    /// The bytes that are escaped, if all escapes are right so far.
     #[inline(always)]
-    fn escapes(&mut self, block: impl Block, backslashes: u64, rest: &[u8]) -> Option<u64> {
+    fn escapes(&mut self, block: impl Block, backslashes: u64) -> Option<u64> {
         // In a run of backslashes every other one escapes what follows. Taken from the odd bits,
         // the backslashes leave a borrow that runs through each run, and so tells the odd places
         // of those that begin at even ones, and the even of the others.
@@ -81,28 +84,36 @@ impl Texts {
         let escapes = (may_escape << 1 | ODD).wrapping_sub(may_escape) ^ ODD;
         let escaped = escapes ^ (backslashes | self.escaped);
 
-        let folded = block.with_bits(0x20);
-        let simple = (block.equal(b'"') | block.equal(b'\\') | block.equal(b'/'))
-            | (block.equal(b'b') | block.equal(b'f') | block.equal(b'n'))
-            | (block.equal(b'r') | block.equal(b't'));
+        let known = block.at_place_in(&ESCAPES) | block.equal(b'"') | block.equal(b'r');
         let unicode = block.equal(b'u').bits() & escaped;
-        let hex = (block.within(b'0', b'9') | folded.within(b'a', b'f')).bits();
-        let digits = unicode << 1 | unicode << 2 | unicode << 3 | unicode << 4;
-        if escaped & !(simple.bits() | unicode) | digits & !hex != 0 {
-            return None;
+        let mut errors = escaped & !known.bits();
+        let due = self.digits | unicode << 1 | unicode << 2 | unicode << 3 | unicode << 4;
+        if due != 0 {
+            let hex = block.within(b'0', b'9') | block.with_bits(0x20).within(b'a', b'f');
+            errors |= due & !hex.bits();
         }
-
+        self.digits = unicode >> 63 | unicode >> 62 | unicode >> 61 | unicode >> 60;
         self.escaped = (escapes & backslashes) >> 63;
-        if self.escaped != 0 {
-            escape_len(&rest[BLOCK_BYTES - 1..]).whole()?;
-        }
-        let last = BLOCK_BYTES - unicode.leading_zeros() as usize;
-        let beyond = rest.get(BLOCK_BYTES..).unwrap_or_default();
-        let digits = beyond.get(..(last + 4).saturating_sub(BLOCK_BYTES))?;
-        digits.iter().all(u8::is_ascii_hexdigit).then_some(escaped)
+        (errors == 0).then_some(escaped)
     }
 
-    /// Looks at characters that are not ASCII; nothing, if one is wrong.
+    /// Whether an escape that a row leaves open goes on rightly behind its last byte, with which
+    /// `rest` begins.
+    #[inline(always)]
+    pub(super) fn is_whole_with(&self, rest: &[u8]) -> bool {
+        let n_digits = self.digits.trailing_ones() as usize;
+        if self.escaped != 0 {
+            escape_len(rest).whole().is_some()
+        } else if n_digits != 0 {
+            let digits = rest.get(1..=n_digits);
+            digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+        } else {
+            true
+        }
+    }
+
+    /// Looks at characters that are not ASCII; nothing, if one is wrong. The block is that at the
+    /// front of `rest`.
     #[inline(always)]
     fn characters(&mut self, block: impl Block, not_ascii: u64, rest: &[u8]) -> Option<()> {
         let others = not_ascii & !right_characters(block, self.known);

@@ -1,7 +1,7 @@
 //! The way of messages through the decoder and the broker, without sockets: for profilers, and
 //! for `cargo xtask instructions`, which counts what it takes.
 //!
-//! `target/release/examples/hot_path call|fan-out|payload [TIMES]`
+//! `target/release/examples/hot_path call|fan-out|names|payload [TIMES [NAMES]]`
 
 #![expect(
     clippy::disallowed_methods,
@@ -19,17 +19,23 @@ const BATCH: usize = 16;
 /// Listeners that an event is sent to.
 const N_LISTENERS: usize = 100;
 
+/// Names that one session listens to.
+const NAMES_EACH: usize = 200;
+
 fn main() {
     let mut arguments = std::env::args().skip(1);
     let work = arguments.next().unwrap_or_else(|| "call".to_owned());
-    let times = arguments
-        .next()
-        .map_or(1_000_000, |times| times.parse().expect("a number"));
+    let mut number = || {
+        let argument = arguments.next();
+        argument.map(|argument| argument.parse().expect("a number"))
+    };
+    let times = number().unwrap_or(1_000_000);
     match work.as_str() {
         "call" => calls(times, &format!("\"{}\"", "x".repeat(62))),
         "payload" => calls(times, &mixed_json(16 * 1024)),
         "fan-out" => events(times),
-        other => panic!("{other} is not call, fan-out or payload"),
+        "names" => named_events(times, number().unwrap_or(10_000)),
+        other => panic!("{other} is not call, fan-out, names or payload"),
     }
 }
 
@@ -68,15 +74,9 @@ fn events(times: usize) {
     let mut bench = Bench::new();
     let mut publisher = bench.connect();
     let listeners: Vec<_> = (0..N_LISTENERS)
-        .map(|_| {
-            let mut listener = bench.connect();
-            bench.receive(&mut listener, br#"{"event_name":"temp","id":1}"#);
-            bench.write(&listener, &mut Vec::new());
-            listener
-        })
+        .map(|_| bench.listen(&["temp".to_owned()]))
         .collect();
-    let event = format!("{{\"event\":\"temp\",\"result\":\"{}\"}}\n", "x".repeat(62));
-    let batch = event.repeat(BATCH);
+    let batch = event("temp").repeat(BATCH);
     let mut written = Vec::new();
     for _ in 0..times / BATCH {
         bench.receive(&mut publisher, batch.as_bytes());
@@ -85,6 +85,32 @@ fn events(times: usize) {
             bench.write(listener, &mut written);
         }
     }
+}
+
+/// Events of one session to another that listens to up to `NAMES_EACH` names; there are more names,
+/// to which others listen.
+fn named_events(times: usize, n_names: usize) {
+    let mut bench = Bench::new();
+    let mut publisher = bench.connect();
+    let names: Vec<_> = (0..n_names).map(|n| format!("event.{n:05}")).collect();
+    let listeners = names.chunks(NAMES_EACH).map(|names| bench.listen(names));
+    let listeners: Vec<_> = listeners.collect();
+    let heard = names.iter().take(NAMES_EACH);
+    let heard: Vec<_> = heard.map(|name| event(name)).collect();
+    let mut heard = heard.iter().map(String::as_str).cycle();
+    let (mut batch, mut written) = (String::new(), Vec::new());
+    for _ in 0..times / BATCH {
+        batch.clear();
+        batch.extend(heard.by_ref().take(BATCH));
+        bench.receive(&mut publisher, batch.as_bytes());
+        written.clear();
+        bench.write(&listeners[0], &mut written);
+    }
+}
+
+fn event(name: &str) -> String {
+    let payload = "x".repeat(62);
+    format!("{{\"event\":\"{name}\",\"result\":\"{payload}\"}}\n")
 }
 
 /// An array of small objects with numbers, texts and literals.
@@ -131,6 +157,16 @@ impl Bench {
         self.receive(&mut session, br#"{"object":"ipc","method":"hello","id":0}"#);
         self.write(&session, &mut Vec::new());
         session
+    }
+
+    fn listen(&mut self, names: &[String]) -> Session {
+        let mut listener = self.connect();
+        for name in names {
+            let listen = format!("{{\"event_name\":\"{name}\",\"id\":1}}");
+            self.receive(&mut listener, listen.as_bytes());
+            self.write(&listener, &mut Vec::new());
+        }
+        listener
     }
 
     fn receive(&mut self, session: &mut Session, mut bytes: &[u8]) {

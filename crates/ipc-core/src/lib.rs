@@ -23,6 +23,7 @@ mod in_flight;
 mod io;
 mod limits;
 mod listeners;
+mod names;
 mod outbox;
 mod refusal;
 mod registry;

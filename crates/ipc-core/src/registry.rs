@@ -1,15 +1,10 @@
 //! Which session provides which object.
 
-use std::{
-    borrow::Borrow,
-    collections::VecDeque,
-    hash::{Hash, Hasher},
-};
+use std::collections::VecDeque;
 
-use indexmap::IndexMap;
 use ipc_wire::{Mode, Name};
 
-use crate::io::SessionId;
+use crate::{io::SessionId, names::Names};
 
 /// A session's claim to an object's name.
 #[derive(Clone, Debug)]
@@ -79,33 +74,16 @@ pub(crate) struct Providers {
 
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
-    objects: IndexMap<Key, Object>,
-}
-
-/// A name that is looked up by its bytes: those of a message are known to be UTF-8 before they are
-/// a text.
-#[derive(Debug, Eq, PartialEq)]
-struct Key(Name);
-
-impl Borrow<[u8]> for Key {
-    fn borrow(&self) -> &[u8] {
-        self.0.as_str().as_bytes()
-    }
-}
-
-impl Hash for Key {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.as_str().as_bytes().hash(state);
-    }
+    objects: Names<Object>,
 }
 
 impl Registry {
     pub(crate) fn get(&self, name: &str) -> Option<&Object> {
-        self.objects.get(name.as_bytes())
+        self.objects.get(name)
     }
 
     pub(crate) fn contains(&self, name: &Name) -> bool {
-        self.objects.contains_key(name.as_str().as_bytes())
+        self.objects.get(name.as_str()).is_some()
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -113,20 +91,14 @@ impl Registry {
     }
 
     /// All objects, by name.
-    pub(crate) fn sorted(&self) -> Vec<(&Name, &Object)> {
-        let objects = self
-            .objects
-            .iter()
-            .map(|(Key(name), object)| (name, object));
-        let mut objects: Vec<_> = objects.collect();
-        objects.sort_unstable_by_key(|&(name, _)| name);
-        objects
+    pub(crate) fn sorted(&self) -> Vec<(&str, &Object)> {
+        self.objects.sorted()
     }
 
     /// The providers of an object in the order in which they are to be asked for the next call;
     /// the first of several is another one each time.
     pub(crate) fn providers(&mut self, name: &[u8]) -> Option<Providers> {
-        let (object, _, state) = self.objects.get_full_mut(name)?;
+        let (object, state) = self.objects.find(name)?;
         let len = state.providers.len();
         // Some may have gone meanwhile.
         let first = if state.next < len {
@@ -141,21 +113,19 @@ impl Registry {
     /// The `n`th provider to ask, of those that [`Registry::providers`] found.
     pub(crate) fn provider(&self, providers: Providers, n: usize) -> Option<SessionId> {
         let Providers { object, first, len } = providers;
-        let (_, object) = self.objects.get_index(object)?;
+        let object = self.objects.at(object)?;
         let n_from_start = first + n;
         let place = n_from_start.checked_sub(len).unwrap_or(n_from_start);
         Some(object.providers.get(place)?.session)
     }
 
-    pub(crate) fn claim(&mut self, name: Name, claim: Claim) -> Claimed {
-        let name = Key(name);
-        let Some(object) = self.objects.get_mut(&name) else {
-            let object = Object {
+    pub(crate) fn claim(&mut self, name: &Name, claim: Claim) -> Claimed {
+        let Some((_, object)) = self.objects.find(name.as_str().as_bytes()) else {
+            self.objects.get_or_insert(name.as_str(), || Object {
                 providers: vec![claim],
                 standby: VecDeque::new(),
                 next: 0,
-            };
-            self.objects.insert(name, object);
+            });
             return Claimed::Provides { replaced: None };
         };
         let own = |known: &Claim| known.session == claim.session;
@@ -193,7 +163,7 @@ impl Registry {
     }
 
     pub(crate) fn release(&mut self, name: &str, session: SessionId) -> Released {
-        let Some((index, _, object)) = self.objects.get_full_mut(name.as_bytes()) else {
+        let Some((index, object)) = self.objects.find(name.as_bytes()) else {
             return Released::NotOwner;
         };
         let is_own = |claim: &Claim| claim.session == session;
@@ -213,7 +183,7 @@ impl Registry {
             object.providers.push(claim);
             return Released::Provided { successor };
         }
-        self.objects.swap_remove_index(index);
+        self.objects.remove(index);
         Released::Provided { successor: None }
     }
 }

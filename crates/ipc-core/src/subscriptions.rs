@@ -1,10 +1,9 @@
 //! Who listens to which events: names in a table, patterns in a tree of their tokens.
 
-use indexmap::IndexMap;
 use ipc_wire::{Name, Pattern, Token};
 use slab::Slab;
 
-use crate::{io::SessionId, listeners::Listeners};
+use crate::{io::SessionId, listeners::Listeners, names::Names};
 
 /// The most tokens of a pattern: matching walks the tree as deep as its patterns.
 pub(crate) const MAX_PATTERN_TOKENS: usize = 32;
@@ -20,7 +19,7 @@ pub(crate) enum Subscription {
 
 #[derive(Debug, Default)]
 pub(crate) struct Subscriptions {
-    by_name: IndexMap<Name, Listeners>,
+    by_name: Names<Listeners>,
     patterns: PatternTree,
     len: usize,
 }
@@ -35,8 +34,7 @@ impl Subscriptions {
         let is_new = match subscription {
             Subscription::Name(name) => self
                 .by_name
-                .entry(name.clone())
-                .or_default()
+                .get_or_insert(name.as_str(), Listeners::default)
                 .insert(session),
             Subscription::Pattern(pattern) => self.patterns.insert(pattern, session),
         };
@@ -45,11 +43,11 @@ impl Subscriptions {
 
     pub(crate) fn remove(&mut self, subscription: &Subscription, session: SessionId) {
         let was_there = match subscription {
-            Subscription::Name(name) => match self.by_name.get_mut(name) {
-                Some(listeners) => {
+            Subscription::Name(name) => match self.by_name.find(name.as_str().as_bytes()) {
+                Some((place, listeners)) => {
                     let was_there = listeners.remove(session);
                     if listeners.is_empty() {
-                        self.by_name.swap_remove(name);
+                        self.by_name.remove(place);
                     }
                     was_there
                 }
@@ -85,7 +83,7 @@ struct PatternTree {
 
 #[derive(Debug, Default)]
 struct Node {
-    literals: IndexMap<Box<str>, usize>,
+    literals: Names<usize>,
     any: Option<usize>,
     /// Listeners of the pattern that ends here.
     listeners: Listeners,
@@ -133,7 +131,7 @@ impl PatternTree {
             if let Some(node) = self.nodes.get_mut(place).filter(|_| known.is_none()) {
                 match token {
                     Token::Literal(literal) => {
-                        node.literals.insert(literal.into(), next);
+                        node.literals.get_or_insert(literal, || next);
                     }
                     Token::Any | Token::Rest => node.any = Some(next),
                 }
@@ -159,7 +157,7 @@ impl PatternTree {
             return node.listeners.remove(session);
         };
         let next = match token {
-            Token::Literal(literal) => node.literals.get(*literal).copied(),
+            Token::Literal(literal) => node.literals.get(literal).copied(),
             Token::Any => node.any,
             Token::Rest => return node.rest.remove(session),
         };
@@ -172,7 +170,9 @@ impl PatternTree {
             if let Some(node) = self.nodes.get_mut(place) {
                 match token {
                     Token::Literal(literal) => {
-                        node.literals.swap_remove(*literal);
+                        if let Some((place, _)) = node.literals.find(literal.as_bytes()) {
+                            node.literals.remove(place);
+                        }
                     }
                     Token::Any | Token::Rest => node.any = None,
                 }

@@ -139,7 +139,7 @@ impl Broker {
 
     fn objects(&self) -> Vec<u8> {
         let objects = self.registry.sorted().into_iter();
-        let reports = objects.map(|(name, object)| self.report_object(name.as_str(), object));
+        let reports = objects.map(|(name, object)| self.report_object(name, object));
         json(&reports.collect::<Vec<_>>())
     }
 

@@ -19,7 +19,7 @@ impl Broker {
     pub(super) fn register(&mut self, session: SessionId, register: &Register<'_>) {
         self.request(session, register.id, |broker, to| {
             let (name, claim) = broker.read_claim(session, register)?;
-            let claimed = broker.registry.claim(name.clone(), claim);
+            let claimed = broker.registry.claim(&name, claim);
             let ok = Answer::Success { delivered: None };
             match claimed {
                 Claimed::Renewed => broker.sessions.answer(session, to, ok),

@@ -8,30 +8,17 @@ mod dbus;
 mod nats;
 mod ours;
 
-use std::{
-    cell::{Cell, RefCell},
-    rc::Rc,
-    time::Instant,
-};
-
-use anyhow::Context;
-use tokio::{runtime::Runtime, task::LocalSet};
+use tokio::runtime::Runtime;
 
 use super::{
     Run, Sample,
     rounds::{in_turn, skip, timed},
 };
 use crate::{
-    load::{Budget, Tally},
-    payload::{Shape, payload},
+    library::{self, Library},
+    load::Budget,
     peers::{Kind, Peer, Spec},
 };
-
-/// The connections of a library to one broker.
-trait Library {
-    /// One call by this caller, its answer awaited.
-    async fn call(&self, caller: usize) -> anyhow::Result<()>;
-}
 
 /// What is called, and with what.
 struct Shared {
@@ -86,7 +73,7 @@ fn round(peer: &Peer, load: (usize, usize), budget: Budget) -> anyhow::Result<Sa
     let shared = Shared {
         object: "bench",
         n_callers: load.0,
-        payload: payload(Shape::Text, 64),
+        payload: library::payload(),
     };
     match peer.site.spec.kind {
         Kind::Ours => {
@@ -111,45 +98,13 @@ fn drive(
     runtime: &Runtime,
     peer: &Peer,
     library: impl Library + 'static,
-    (n_callers, in_flight): (usize, usize),
+    load: (usize, usize),
     budget: Budget,
 ) -> anyhow::Result<Sample> {
-    let local = LocalSet::new();
-    let library = Rc::new(library);
-    local.block_on(runtime, async {
-        // The first call sets up what is set up on first use.
-        library.call(0).await?;
-        let before = peer.process.cpu_ns()?;
-        let start = Instant::now();
-        let tally = Rc::new(RefCell::new(Tally::default()));
-        let is_over = Rc::new(Cell::new(false));
-        let mut tasks = Vec::new();
-        for caller in 0..n_callers {
-            for _ in 0..in_flight {
-                let (library, tally) = (Rc::clone(&library), Rc::clone(&tally));
-                let is_over = Rc::clone(&is_over);
-                tasks.push(tokio::task::spawn_local(async move {
-                    while !is_over.get() {
-                        let sent = Instant::now();
-                        tally.borrow_mut().n_called += 1;
-                        library.call(caller).await?;
-                        let now = Instant::now();
-                        let mut tally = tally.borrow_mut();
-                        tally.n_answered += 1;
-                        let latency = u32::try_from((now - sent).as_nanos())?;
-                        tally.latencies.push(latency);
-                        let is_spent = budget.messages <= tally.n_called;
-                        is_over.set(is_over.get() || is_spent || budget.time <= now - start);
-                    }
-                    anyhow::Ok(())
-                }));
-            }
-        }
-        for task in tasks {
-            task.await.context("a caller failed")??;
-        }
-        let mut tally = tally.take();
-        tally.elapsed = start.elapsed();
-        Ok(timed(tally, peer.process.cpu_ns()? - before))
-    })
+    let mut before = 0;
+    let tally = library::drive(runtime, library, load, budget, || {
+        before = peer.process.cpu_ns()?;
+        Ok(())
+    })?;
+    Ok(timed(tally, peer.process.cpu_ns()? - before))
 }

@@ -5,9 +5,9 @@ use std::future::{Ready, ready};
 use anyhow::Context;
 use ipc_client::{Client, Object, ObjectError, RawJson, Registration, Request, Response};
 
-use super::{Library, Shared, blocking::Blocking};
+use super::{Shared, blocking::Blocking};
 use crate::{
-    payload::{Shape, payload},
+    library::{Library, payload},
     peers::Peer,
 };
 
@@ -58,7 +58,7 @@ impl Waiting {
         let address = || anyhow::Ok(peer.site.addresses[0].to_string().parse()?);
         let connect = || anyhow::Ok(Client::builder().address(address()?).connect_blocking()?);
         let provider = connect()?.register(NAME, echo).wait()?;
-        let text = String::from_utf8(payload(Shape::Text, 64))?;
+        let text = String::from_utf8(payload())?;
         Ok(Self {
             object: connect()?.object(NAME),
             param: RawJson::from_text(text)?,

@@ -7,6 +7,7 @@ mod dbus;
 #[cfg(feature = "peers")]
 mod nats;
 mod ours;
+mod zenoh;
 
 use tokio::runtime::Runtime;
 
@@ -32,8 +33,8 @@ pub(crate) fn run(run: &mut Run) -> anyhow::Result<()> {
         let line = "client libraries of the peers: built without the feature `peers`";
         run.results.skipped.push(line.to_owned());
     }
-    let peers = run.start(|spec: Spec| match spec.kind {
-        Kind::Ours => true,
+    let peers = run.start_for_libraries(|spec: Spec| match spec.kind {
+        Kind::Ours | Kind::Zenoh => true,
         _ => cfg!(feature = "peers") && (spec.is_nats() || spec.is_dbus()),
     });
     for (n_callers, in_flight) in [(1, 1), (1, 64), (16, 16)] {
@@ -90,6 +91,7 @@ fn round(peer: &Peer, load: (usize, usize), budget: Budget) -> anyhow::Result<Sa
             let library = runtime.block_on(dbus::Zbus::connect(peer, shared))?;
             drive(&runtime, peer, library, load, budget)
         }
+        Kind::Zenoh => zenoh::round(peer, load, budget),
         _ => anyhow::bail!("there is no client library to measure"),
     }
 }

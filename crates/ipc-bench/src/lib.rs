@@ -8,6 +8,7 @@
 mod args;
 mod dialect;
 mod hog;
+pub mod library;
 mod link;
 mod load;
 mod payload;

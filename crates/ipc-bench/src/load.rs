@@ -21,7 +21,8 @@ use crate::{
 };
 
 use connection::Connection;
-pub(crate) use plan::{Budget, Calls, Emits, Tally};
+pub use plan::{Budget, Tally};
+pub(crate) use plan::{Calls, Emits};
 
 /// One read, and one write. A connection that has more to read comes again after the others.
 const PIECE_BYTES: usize = 256 * 1024;

@@ -31,11 +31,13 @@ pub(crate) enum Kind {
     DbusBroker,
     Busd,
     IpcBroker,
+    Zenoh,
 }
 
 impl Kind {
-    fn dialect(self) -> Box<dyn Dialect> {
-        match self {
+    /// How the load speaks to it, unless its library alone can.
+    fn dialect(self) -> Option<Box<dyn Dialect>> {
+        Some(match self {
             Self::Ours => Box::new(Line),
             Self::Relay => Box::new(Framed),
             Self::NatsDebian | Self::NatsCurrent => Box::new(Nats),
@@ -43,7 +45,8 @@ impl Kind {
             Self::Mosquitto => Box::new(Mqtt),
             Self::DbusDaemon | Self::DbusBroker | Self::Busd => Box::new(Dbus),
             Self::IpcBroker => Box::new(IpcBroker),
-        }
+            Self::Zenoh => return None,
+        })
     }
 }
 
@@ -57,7 +60,7 @@ pub(crate) struct Spec {
 
 impl Spec {
     /// All of them, ours first.
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::new(Kind::Ours, false),
         Self::new(Kind::Ours, true),
         Self::new(Kind::Relay, false),
@@ -70,6 +73,7 @@ impl Spec {
         Self::new(Kind::DbusBroker, true),
         Self::new(Kind::Busd, true),
         Self::new(Kind::IpcBroker, true),
+        Self::new(Kind::Zenoh, false),
     ];
 
     const fn new(kind: Kind, is_unix: bool) -> Self {
@@ -96,11 +100,17 @@ impl Spec {
             (Kind::DbusBroker, _) => "dbus-broker",
             (Kind::Busd, _) => "busd",
             (Kind::IpcBroker, _) => "ipc-broker",
+            (Kind::Zenoh, _) => "zenoh",
         }
     }
 
     pub(crate) fn transport(self) -> &'static str {
         if self.is_unix { "Unix" } else { "TCP" }
+    }
+
+    /// Whether the load can speak to it; otherwise only its library is measured.
+    pub(crate) fn has_dialect(self) -> bool {
+        self.kind.dialect().is_some()
     }
 
     pub(crate) fn has_calls(self) -> bool {
@@ -150,7 +160,7 @@ impl Peer {
 /// Where a broker is, and how to speak to it.
 pub(crate) struct Site {
     pub(crate) spec: Spec,
-    pub(crate) dialect: Box<dyn Dialect>,
+    dialect: Option<Box<dyn Dialect>>,
     /// One for each role, in the order of [`Role::ALL`].
     pub(crate) addresses: Vec<Address>,
 }
@@ -164,12 +174,18 @@ impl Site {
         }
     }
 
+    /// The protocol, if the load speaks it.
+    pub(crate) fn dialect(&self) -> anyhow::Result<&dyn Dialect> {
+        let dialect = self.dialect.as_deref();
+        dialect.with_context(|| format!("only its library speaks to {}", self.spec.name()))
+    }
+
     /// A connection that is ready for anything.
     pub(crate) fn connect(&self, role: Role) -> anyhow::Result<Link> {
         let position = Role::ALL.iter().position(|other| *other == role);
         let address = &self.addresses[position.unwrap_or_default()];
         let mut link = Link::connect(address)?;
-        let greeted = self.dialect.greet(&mut link);
+        let greeted = self.dialect()?.greet(&mut link);
         greeted.with_context(|| format!("{} does not welcome a connection", self.spec.name()))?;
         Ok(link)
     }

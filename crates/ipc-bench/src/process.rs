@@ -19,6 +19,19 @@ pub(crate) const BROKER_CORE: usize = 0;
 /// The core of the load.
 pub(crate) const LOAD_CORE: usize = 1;
 
+/// What brokers read from their environment.
+const ENVIRONMENT: [(&str, &str); 2] = [
+    // Nobody's log is written while the others write none: this is ipc-broker's.
+    ("BROKER_DEBUG", "error"),
+    // One thread for one core. With zenoh's usual six, a lone call takes nearly twice as long, and
+    // costs the router twice as much.
+    (
+        "ZENOH_RUNTIME",
+        "(rx: (handover: app), tx: (handover: app), acc: (handover: app), net: (handover: app), \
+         app: (worker_threads: 1))",
+    ),
+];
+
 /// Keeps this process on one core, where there are two.
 pub(crate) fn pin(core: usize) -> anyhow::Result<()> {
     if std::thread::available_parallelism()?.get() == 1 && n_cores() == 1 {
@@ -95,6 +108,7 @@ impl<'a> Launch<'a> {
 pub(crate) struct Process {
     child: Child,
     output: Option<BufReader<ChildStdout>>,
+    pub(crate) program: String,
     /// As one would type it.
     pub(crate) command: String,
 }
@@ -118,8 +132,7 @@ impl Process {
         let mut child = command
             .args(["--", program])
             .args(arguments)
-            // Nobody's log is written while the others write none: this is ipc-broker's.
-            .env("BROKER_DEBUG", "error")
+            .envs(ENVIRONMENT)
             .stdin(Stdio::null())
             .stdout(output)
             .stderr(Stdio::null())
@@ -131,6 +144,7 @@ impl Process {
         Ok(Self {
             output: child.stdout.take().map(BufReader::new),
             child,
+            program: program.to_owned(),
             command: typed.join(" "),
         })
     }

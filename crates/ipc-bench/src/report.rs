@@ -46,8 +46,9 @@ const SECTIONS: [(&str, &str, &str); 9] = [
     (
         "library",
         "Library to library",
-        "The same calls by the Rust clients that applications use: ipc-client, async-nats, zbus. \
-         The clients' own cost is the larger part of it.",
+        "The same calls by the Rust clients that applications use: ipc-client, async-nats, zbus, \
+         zenoh. The clients' own cost is the larger part of it. zenoh's is a process of its own, \
+         with the one thread that drives the calls and one of zenoh's.",
     ),
     (
         "idle",

@@ -26,6 +26,9 @@ pub(crate) const PIP: &str = "pip";
 /// Crates of brokers, and their versions.
 const CRATES: [(&str, &str); 2] = [("busd", "0.6.1"), ("ipc-broker", IPC_BROKER)];
 
+/// The package of zenoh's part, built with its router from where the benchmark's source is.
+const ZENOH: &str = "crates/ipc-bench/zenoh";
+
 /// How long one installation may take.
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
@@ -60,6 +63,12 @@ pub(crate) fn run(installed: &Path) -> anyhow::Result<()> {
             .arg(name);
         note(name, &mut cargo);
     }
+    let mut cargo = Command::new("cargo");
+    cargo
+        .args(["install", "--quiet", "--locked", "--path", ZENOH])
+        .args(["--target-dir", "target/bench/zenoh", "--root"])
+        .arg(installed);
+    note("zenoh", &mut cargo);
     Ok(())
 }
 

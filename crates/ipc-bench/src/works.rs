@@ -127,8 +127,14 @@ impl Run {
         Ok(())
     }
 
-    /// Starts those of the peers that fit; one that does not start is named as skipped.
+    /// Starts those of the peers that fit and that the load can speak to.
     pub(crate) fn start(&mut self, fits: impl Fn(Spec) -> bool) -> Vec<Peer> {
+        self.start_for_libraries(|spec| spec.has_dialect() && fits(spec))
+    }
+
+    /// Starts those of the peers that fit, if only their libraries can speak to them; one that
+    /// does not start is named as skipped.
+    pub(crate) fn start_for_libraries(&mut self, fits: impl Fn(Spec) -> bool) -> Vec<Peer> {
         let mut peers = Vec::new();
         for spec in self.specs.clone() {
             if !fits(spec) {

@@ -41,7 +41,7 @@ async fn run(
     let provider = Client::connect().await?;
     let _registration = provider
         .register_fn("bench", |request: Request| async move {
-            Response::new(&request.raw_param())
+            Ok(Response::raw(request.into_raw_param().unwrap_or_default()))
         })
         .await?;
     let param = RawJson::from_text(PARAM)?;
@@ -49,14 +49,13 @@ async fn run(
     let start = Instant::now();
     let mut tasks = Vec::new();
     for _ in 0..n_callers {
-        let caller = Client::connect().await?;
+        let object = Client::connect().await?.object("bench");
         for _ in 0..in_flight {
-            let (caller, param) = (caller.clone(), param.clone());
+            let (object, param) = (object.clone(), param.clone());
             let n_left = Rc::clone(&n_left);
             tasks.push(tokio::task::spawn_local(async move {
                 while let Some(n_after) = n_left.get().checked_sub(1) {
                     n_left.set(n_after);
-                    let object = caller.object("bench");
                     object.call_raw("m", Some(param.clone())).await?;
                 }
                 Ok::<(), ipc_client::CallError>(())

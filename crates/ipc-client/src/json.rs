@@ -99,6 +99,13 @@ impl RawJson {
     }
 }
 
+/// `null`, as which an absent argument is read.
+impl Default for RawJson {
+    fn default() -> Self {
+        Self(Bytes::from_static(b"null"))
+    }
+}
+
 impl fmt::Display for RawJson {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

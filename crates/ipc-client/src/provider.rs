@@ -113,6 +113,21 @@ impl Request {
         self.param.as_ref()
     }
 
+    /// Takes the argument out of the call, as it was written: to keep it, or to hand it on without
+    /// reading it.
+    ///
+    /// ```
+    /// use ipc_client::{ObjectError, Request, Response};
+    ///
+    /// async fn echo(request: Request) -> Result<Response, ObjectError> {
+    ///     Ok(Response::raw(request.into_raw_param().unwrap_or_default()))
+    /// }
+    /// ```
+    #[must_use]
+    pub fn into_raw_param(self) -> Option<RawJson> {
+        self.param
+    }
+
     /// What rides along with the call: a JSON object.
     #[must_use]
     pub const fn headers(&self) -> Option<&RawJson> {
@@ -319,5 +334,18 @@ mod tests {
         assert_eq!(misfit.code(), None);
         let unknown = calc.call(request("mul", "1")).await.unwrap_err();
         assert_eq!(unknown.code(), Some(Code::MethodNotFound));
+    }
+
+    #[test]
+    fn an_argument_is_handed_on_as_it_was_written() {
+        let text = r#"{"b":1.10,"a":[2]}"#;
+
+        let param = request("echo", text).into_raw_param().unwrap();
+        assert_eq!(param.as_str(), text);
+        assert_eq!(Response::raw(param).payload().json(), text.as_bytes());
+
+        let absent = Request::new("calc", "echo", None).into_raw_param();
+        assert_eq!(absent, None);
+        assert_eq!(absent.unwrap_or_default().as_str(), "null");
     }
 }

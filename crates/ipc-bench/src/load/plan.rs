@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// The calls of a work.
 #[derive(Clone, Debug)]
 pub(crate) struct Calls {
@@ -26,22 +28,28 @@ pub(crate) struct Emits {
 
 /// When a run is over.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Budget {
-    pub(crate) time: Duration,
-    pub(crate) messages: u64,
+pub struct Budget {
+    /// After this time.
+    pub time: Duration,
+    /// After so many messages, whatever the time.
+    pub messages: u64,
 }
 
 /// What a run did.
-#[derive(Debug, Default)]
-pub(crate) struct Tally {
-    pub(crate) n_called: u64,
-    pub(crate) n_answered: u64,
-    pub(crate) n_emitted: u64,
-    pub(crate) n_delivered: u64,
+#[derive(Debug, Default, Deserialize, Serialize)]
+pub struct Tally {
+    /// Calls sent.
+    pub n_called: u64,
+    /// Calls answered.
+    pub n_answered: u64,
+    /// Events sent.
+    pub n_emitted: u64,
+    /// Events received, by all listeners together.
+    pub n_delivered: u64,
     /// From the first message sent to the last one received.
-    pub(crate) elapsed: Duration,
+    pub elapsed: Duration,
     /// In nanoseconds: of calls, or, with a window of one event, until its last listener has it.
-    pub(crate) latencies: Vec<u32>,
+    pub latencies: Vec<u32>,
 }
 
 impl Tally {

@@ -41,6 +41,7 @@ pub(crate) fn find(kind: Kind, places: &Places) -> anyhow::Result<(PathBuf, Stri
         Kind::Mosquitto => on_path("mosquitto")?,
         Kind::DbusDaemon => on_path("dbus-daemon")?,
         Kind::Busd => places.installed.join("bin/busd"),
+        Kind::Zenoh => places.installed.join("bin/ipc-bench-zenoh"),
         Kind::IpcBroker => {
             let program = places.installed.join("bin/ipc-broker");
             ensure!(program.is_file(), "ipc-broker is not installed");
@@ -103,6 +104,7 @@ pub(super) fn start(spec: Spec, places: &Places) -> anyhow::Result<Peer> {
         Kind::DbusDaemon => dbus_daemon(&address, places)?,
         Kind::Busd => words(["--config", &dbus_config(&address, places)?]),
         Kind::IpcBroker => Vec::new(),
+        Kind::Zenoh => words(["router", &address.to_string()]),
         Kind::DbusBroker => return dbus_broker(spec, program, address, places),
     };
     let process = Process::start(Launch::broker(program, &arguments))?;

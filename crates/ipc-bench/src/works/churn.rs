@@ -40,13 +40,13 @@ fn round(peer: &Peer, n_connections: u64) -> anyhow::Result<Sample> {
     for _ in 0..n_providers {
         let mut provider = peer.site.connect(Role::Provider)?;
         let objects = [OBJECT.to_owned()];
-        peer.site.dialect.provide(&mut provider, &objects)?;
+        peer.site.dialect()?.provide(&mut provider, &objects)?;
         providers.push(provider);
     }
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
         let serving = scope.spawn(|| {
-            let mut load = Load::new(&*peer.site.dialect)?;
+            let mut load = Load::new(peer.site.dialect()?)?;
             for provider in providers {
                 load.add(Role::Provider, provider)?;
             }
@@ -86,8 +86,9 @@ fn visits(peer: &Peer, n_connections: u64) -> anyhow::Result<Sample> {
 }
 
 fn visit(peer: &Peer, payload: &[u8]) -> anyhow::Result<()> {
+    let dialect = peer.site.dialect()?;
     let mut link = peer.site.connect(Role::Caller)?;
-    peer.site.dialect.prepare_caller(&mut link, 0)?;
+    dialect.prepare_caller(&mut link, 0)?;
     let call = Call {
         caller: 0,
         id: 1,
@@ -95,10 +96,10 @@ fn visit(peer: &Peer, payload: &[u8]) -> anyhow::Result<()> {
         payload,
     };
     let mut out = Vec::new();
-    peer.site.dialect.call(call, &mut out);
+    dialect.call(call, &mut out);
     link.say(&out)?;
     loop {
-        if let (_, Frame::Reply(_)) = link.frame(&*peer.site.dialect)? {
+        if let (_, Frame::Reply(_)) = link.frame(dialect)? {
             return Ok(());
         }
     }

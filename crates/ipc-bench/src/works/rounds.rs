@@ -69,7 +69,7 @@ impl Scenario {
 
     /// Connects everything that plays a part.
     pub(crate) fn set_up<'a>(&self, site: &'a Site) -> anyhow::Result<Load<'a>> {
-        let dialect = &*site.dialect;
+        let dialect = site.dialect()?;
         let mut load = Load::new(dialect)?;
         if let Some(calls) = &self.calls {
             // The relay pairs each caller with a provider of its own.
@@ -110,7 +110,7 @@ impl Scenario {
         load: &mut Load<'_>,
         emits: &Emits,
     ) -> anyhow::Result<Emits> {
-        let dialect = &*site.dialect;
+        let dialect = site.dialect()?;
         let mut listeners = Vec::new();
         for _ in 0..self.n_listeners {
             let (names, are_patterns) = if self.patterns.is_empty() {
@@ -152,15 +152,16 @@ impl Scenario {
 
 fn hold(site: &Site, load: &mut Load<'_>, n_connections: usize, held: &Held) -> anyhow::Result<()> {
     let (Held::Objects(names) | Held::Subscriptions(names) | Held::Patterns(names)) = held;
+    let dialect = site.dialect()?;
     let n_each = names.len().div_ceil(n_connections).max(1);
     let mut chunks = names.chunks(n_each);
     for _ in 0..n_connections {
         let mut link = site.connect(Role::Provider)?;
         let names = chunks.next().unwrap_or_default();
         match held {
-            Held::Objects(_) => site.dialect.provide(&mut link, names)?,
-            Held::Subscriptions(_) => site.dialect.listen(&mut link, names, false)?,
-            Held::Patterns(_) => site.dialect.listen(&mut link, names, true)?,
+            Held::Objects(_) => dialect.provide(&mut link, names)?,
+            Held::Subscriptions(_) => dialect.listen(&mut link, names, false)?,
+            Held::Patterns(_) => dialect.listen(&mut link, names, true)?,
         }
         load.add(Role::Provider, link)?;
     }

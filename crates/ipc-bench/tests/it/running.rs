@@ -1,17 +1,27 @@
 //! The program run with a few messages, ours and the relay only.
 
-use std::{path::Path, process::Command};
+use std::{fs, os::unix::fs::symlink, path::Path, process::Command};
 
 use ipc_bench::results::Results;
 
+const BENCH: &str = env!("CARGO_BIN_EXE_ipc-bench");
+
 fn run(directory: &Path, arguments: &[&str]) -> Results {
+    run_with(directory, &["ours", "raw relay"], arguments)
+}
+
+/// Runs it with the peers of these names, in the directory where others would be installed.
+fn run_with(directory: &Path, peers: &[&str], arguments: &[&str]) -> Results {
     let output = directory.join("results.json");
-    let done = Command::new(env!("CARGO_BIN_EXE_ipc-bench"))
+    let done = Command::new(BENCH)
         .args(["--quick", "--rounds", "1", "--round-ms", "20"])
-        .args(["--messages", "300", "--only", "ours", "--only", "raw relay"])
+        .args(["--messages", "300"])
+        .args(peers.iter().flat_map(|peer| ["--only", *peer]))
         .arg("--output")
         .arg(&output)
         .args(arguments)
+        .env("IPC_BENCH", BENCH)
+        .current_dir(directory)
         .output()
         .unwrap();
     let errors = String::from_utf8_lossy(&done.stderr);
@@ -105,4 +115,25 @@ fn visits_and_libraries_are_measured() {
     let library = results.case("library", "16×16, 64 B text").unwrap();
     let ours = &library.of("ours, Unix").unwrap().rounds[0];
     assert_eq!(ours["sent"], ours["messages"]);
+}
+
+#[test]
+fn a_library_with_a_program_of_its_own_is_measured_by_what_that_says() {
+    let directory = tempfile::tempdir().unwrap();
+    let installed = directory.path().join("target/bench/peers/bin");
+    fs::create_dir_all(&installed).unwrap();
+    let stand_in = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/zenoh.sh");
+    symlink(stand_in, installed.join("ipc-bench-zenoh")).unwrap();
+
+    let results = run_with(directory.path(), &["zenoh"], &["latency", "library"]);
+
+    assert_eq!(results.versions["zenoh"], "a stand-in");
+    let latency = results.case("latency", "64 B text").unwrap();
+    assert_eq!(latency.series, [], "nothing but its library speaks to it");
+    for load in ["1×1", "1×64", "16×16"] {
+        let case = results.case("library", &format!("{load}, 64 B text"));
+        let zenoh = &case.unwrap().of("zenoh").unwrap().rounds[0];
+        assert_eq!(zenoh["rate_per_s"], 2000.0, "{:?}", results.skipped);
+        assert_eq!(zenoh["p50_us"], 250.0);
+    }
 }

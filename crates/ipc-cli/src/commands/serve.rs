@@ -150,10 +150,7 @@ impl Answer {
     async fn call(&self, request: &Request, output: &Output) -> Result<Response, ObjectError> {
         let start = Instant::now();
         let answer = match self {
-            Self::Echo => match request.raw_param() {
-                Some(param) => Ok(param.clone()),
-                None => RawJson::new(&()).map_err(ObjectError::text),
-            },
+            Self::Echo => Ok(request.raw_param().cloned().unwrap_or_default()),
             Self::Reply(json) => Ok(json.clone()),
             Self::Exec(exec) => exec.run(request, output).await,
         };

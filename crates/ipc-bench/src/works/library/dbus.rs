@@ -3,9 +3,9 @@
 use anyhow::Context;
 use zbus::{Connection, connection};
 
-use super::{Library, Shared, blocking::Blocking};
+use super::{Shared, blocking::Blocking};
 use crate::{
-    payload::{Shape, payload},
+    library::{Library, payload},
     peers::Peer,
 };
 
@@ -70,7 +70,7 @@ impl Waiting {
         let provider = builder()?.name(NAME)?.serve_at(PATH, Echo)?.build()?;
         Ok(Self {
             caller: builder()?.build()?,
-            payload: String::from_utf8(payload(Shape::Text, 64))?,
+            payload: String::from_utf8(payload())?,
             _provider: provider,
         })
     }

@@ -5,8 +5,8 @@ use async_nats::Client;
 use futures_util::StreamExt;
 use tokio::task::JoinHandle;
 
-use super::{Library, Shared};
-use crate::peers::Peer;
+use super::Shared;
+use crate::{library::Library, peers::Peer};
 
 pub(super) struct AsyncNats {
     callers: Vec<Client>,

@@ -1,11 +1,13 @@
 //! Ours: `ipc-client`.
 
-use anyhow::Context;
-use ipc_client::{Client, RawJson, Registration, Request, Response};
+use std::future::{Ready, ready};
 
-use super::{Library, Shared, blocking::Blocking};
+use anyhow::Context;
+use ipc_client::{Client, Object, ObjectError, RawJson, Registration, Request, Response};
+
+use super::{Shared, blocking::Blocking};
 use crate::{
-    payload::{Shape, payload},
+    library::{Library, payload},
     peers::Peer,
 };
 
@@ -13,8 +15,8 @@ use crate::{
 const NAME: &str = "bench-waiting";
 
 pub(super) struct Ours {
-    callers: Vec<Client>,
-    shared: Shared,
+    /// The object, as each caller has it.
+    objects: Vec<Object>,
     param: RawJson,
     _provider: (Client, Registration),
 }
@@ -22,20 +24,14 @@ pub(super) struct Ours {
 impl Ours {
     pub(super) async fn connect(peer: &Peer, shared: Shared) -> anyhow::Result<Self> {
         let provider = connect(peer).await?;
-        let registration = provider
-            .register_fn(shared.object, |request: Request| async move {
-                Response::new(&request.raw_param())
-            })
-            .await?;
-        let mut callers = Vec::new();
+        let registration = provider.register(shared.object, echo).await?;
+        let mut objects = Vec::new();
         for _ in 0..shared.n_callers {
-            callers.push(connect(peer).await?);
+            objects.push(connect(peer).await?.object(shared.object));
         }
-        let param = RawJson::from_text(String::from_utf8(shared.payload.clone())?)?;
         Ok(Self {
-            callers,
-            shared,
-            param,
+            objects,
+            param: RawJson::from_text(String::from_utf8(shared.payload)?)?,
             _provider: (provider, registration),
         })
     }
@@ -43,8 +39,7 @@ impl Ours {
 
 impl Library for Ours {
     async fn call(&self, caller: usize) -> anyhow::Result<()> {
-        let object = self.callers[caller].object(self.shared.object);
-        let call = object.call_raw("m", Some(self.param.clone()));
+        let call = self.objects[caller].call_raw("m", Some(self.param.clone()));
         call.await.context("a call failed")?;
         Ok(())
     }
@@ -62,9 +57,8 @@ impl Waiting {
     pub(super) fn connect(peer: &Peer) -> anyhow::Result<Self> {
         let address = || anyhow::Ok(peer.site.addresses[0].to_string().parse()?);
         let connect = || anyhow::Ok(Client::builder().address(address()?).connect_blocking()?);
-        let answer = |request: Request| async move { Response::new(&request.raw_param()) };
-        let provider = connect()?.register(NAME, answer).wait()?;
-        let text = String::from_utf8(payload(Shape::Text, 64))?;
+        let provider = connect()?.register(NAME, echo).wait()?;
+        let text = String::from_utf8(payload())?;
         Ok(Self {
             object: connect()?.object(NAME),
             param: RawJson::from_text(text)?,
@@ -79,6 +73,12 @@ impl Blocking for Waiting {
         call.wait().context("a call failed")?;
         Ok(())
     }
+}
+
+/// Answers with the argument, which is not read for that.
+fn echo(request: Request) -> Ready<Result<Response, ObjectError>> {
+    let param = request.into_raw_param().unwrap_or_default();
+    ready(Ok(Response::raw(param)))
 }
 
 async fn connect(peer: &Peer) -> anyhow::Result<Client> {

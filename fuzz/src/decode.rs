@@ -68,7 +68,7 @@ pub(crate) fn check_payload(data: &[u8]) {
         let (before, after) = ("12,".repeat(n_before), ",34".repeat(n_after));
         let head = format!("{{\"response\":[{before}{blanks}");
         let message = [head.as_bytes(), payload, after.as_bytes(), b"]}"].concat();
-        check_cutting(&message, &[offset, 200], DecodeLimits::default());
+        check_pieces(&message, &[offset, 200], DecodeLimits::default());
     }
 }
 
@@ -127,9 +127,15 @@ fn faulted(decoder: &mut Decoder, messages: Vec<Vec<u8>>, fault: Fault) -> Outco
 
 /// The outcome of the whole, after making sure that no cutting of it has another.
 fn check_cutting(stream: &[u8], cuts: &[u8], limits: DecodeLimits) -> Outcome {
-    let whole = outcome([stream], limits);
+    let whole = check_pieces(stream, cuts, limits);
     let bytewise = outcome(stream.chunks(1), limits);
     assert_eq!(bytewise, whole, "byte by byte");
+    whole
+}
+
+/// The same of one cutting.
+fn check_pieces(stream: &[u8], cuts: &[u8], limits: DecodeLimits) -> Outcome {
+    let whole = outcome([stream], limits);
     let pieces = pieces(stream, cuts);
     let cut = outcome(pieces.iter().copied(), limits);
     assert_eq!(cut, whole, "in pieces of {cuts:?} bytes");

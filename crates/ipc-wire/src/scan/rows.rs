@@ -163,7 +163,6 @@ impl Walk {
         };
         let nesting = self.nesting.next(blocks, brackets, max_depth)?;
         let live = nesting.live;
-        self.has_line_breaks |= (bits(&classes.breaks) & live).any();
 
         let scalars = outside & !(spaces | opening | closing | commas | colons) & live;
         let scalars = self.scalars.next(blocks, classes, stretch, scalars)?;
@@ -180,8 +179,11 @@ impl Walk {
             objects: nesting.objects,
         });
         let mismatches = closing & (curly ^ nesting.objects);
-        let controls = bits(&classes.controls) & texts.bytes;
-        let errors = errors | scalars.errors | mismatches | controls;
+        let mut errors = errors | scalars.errors | mismatches;
+        if let Some(controls) = &classes.controls {
+            self.has_line_breaks |= (bits(&controls.breaks) & live).any();
+            errors = errors | bits(&controls.all) & texts.bytes | bits(&controls.wrong);
+        }
         if (errors & live).any() {
             return None;
         }

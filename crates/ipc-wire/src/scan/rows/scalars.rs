@@ -2,10 +2,13 @@
 
 use crate::{
     block::{BLOCK_BYTES, Blocks},
-    row::{Row, Words},
+    row::{LANES, Row, Words},
     scan::{
         Digits, State,
-        rows::{classes::Classes, stretch::Stretch},
+        rows::{
+            classes::{Classes, Exponents},
+            stretch::Stretch,
+        },
     },
 };
 
@@ -78,39 +81,46 @@ impl Scalars {
         let starts = scalars & !scalars.next(&mut self.last);
         let digits = blocks.row(&classes.digits);
         let minus = blocks.row(&classes.minus);
-        let plus = blocks.row(&classes.plus);
         let points = blocks.row(&classes.points);
-        let marks = blocks.row(&classes.marks);
-        let others = scalars & !(digits | minus | plus | points | marks);
+        let others = scalars & !(digits | minus | points);
 
         let literal_starts = others & starts;
         if !are_literals(stretch, literal_starts.words()) {
             return None;
         }
-        // Each sum carries bits to the end of a run: of a literal's letters, of what belongs to a
-        // number behind its mark, of the digits behind a point.
-        let behind_literals = scalars.plus(literal_starts, &mut self.literal);
-        let numbers = scalars & behind_literals;
+        // The sum carries bits to the end of a run: here that of a literal's letters, below those
+        // of what belongs to a number behind its mark, and of the digits behind a point.
+        let numbers = scalars & scalars.plus(literal_starts, &mut self.literal);
         let digits = digits & numbers;
         let minus = minus & numbers;
-        let plus = plus & numbers;
         let points = points & numbers;
-        let marks = marks & numbers;
+        let others = others & numbers;
         let after_digits = digits.next(&mut self.digit);
         let after_points = points.next(&mut self.point);
-        let after_marks = marks.next(&mut self.mark);
-        let exponents = numbers & !numbers.plus(after_marks & numbers, &mut self.exponent);
+
+        let none = blocks.row(&[[0; LANES]; N]);
+        let (mut exponents, mut after_marks) = (none, none);
+        let (mut plus, mut errors) = (none, none);
+        if self.mark || self.exponent || others.any() {
+            let found = Exponents::new(blocks, stretch);
+            let marks = blocks.row(&found.marks) & others;
+            plus = blocks.row(&found.plus) & others;
+            after_marks = marks.next(&mut self.mark);
+            exponents = numbers & !numbers.plus(after_marks & numbers, &mut self.exponent);
+            errors = others & !(marks | plus)
+                | plus & !after_marks
+                | marks & (!after_digits | exponents)
+                | after_marks & !(digits | minus | plus);
+        }
+
         let after_fractions = digits.plus(after_points, &mut self.fraction) & !digits;
         let need_digits = (minus | plus | points).next(&mut self.needs_digit);
-        let zeros =
-            blocks.row(&classes.zeros) & numbers & !(after_digits | after_points | exponents);
+        let zeros = blocks.row(&classes.zeros) & numbers;
+        let zeros = zeros & !(after_digits | after_points | exponents);
         let after_zeros = zeros.next(&mut self.zero);
-        let errors = others & numbers
+        let errors = errors
             | minus & !(starts | after_marks)
-            | plus & !after_marks
             | points & (!after_digits | after_fractions | exponents)
-            | marks & (!after_digits | exponents)
-            | after_marks & !(digits | minus | plus)
             | need_digits & !digits
             | after_zeros & digits;
         Some(Found { starts, errors })

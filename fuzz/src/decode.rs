@@ -61,14 +61,15 @@ pub(crate) fn check_payload(data: &[u8]) {
     let filling = "~".repeat(usize::from(offset % 128));
     let head = format!("{{\"filling\":\"{filling}\",\"response\":");
     check_stream(&[head.as_bytes(), payload, b"}"].concat(), &[offset, 1]);
-    // In large containers, of which the scanner looks at 512 or 2,048 bytes together: among the
-    // first of these, and about the end of those.
+    // In large containers, of which the scanner looks at 512 bytes together, and behind the first
+    // 4 KiB at 2,048. Another message follows, which is looked at with the end.
     let blanks = " ".repeat(usize::from(offset % 128));
-    for (n_before, n_after) in [(60, 150), (60, 900), (690, 700)] {
+    for (n_before, n_after) in [(60, 150), (1500, 500)] {
         let (before, after) = ("12,".repeat(n_before), ",34".repeat(n_after));
         let head = format!("{{\"response\":[{before}{blanks}");
-        let message = [head.as_bytes(), payload, after.as_bytes(), b"]}"].concat();
-        check_pieces(&message, &[offset, 200], DecodeLimits::default());
+        let next = format!("]}}{{\"event\":\"e\",\"result\":[{after}{before}7]}}");
+        let stream = [head.as_bytes(), payload, after.as_bytes(), next.as_bytes()].concat();
+        check_pieces(&stream, &[offset, 200], DecodeLimits::default());
     }
 }
 

@@ -13,7 +13,7 @@ use std::{fmt::Write, hint::black_box, time::Instant};
 
 use ipc_wire::{DecodeLimits, Decoder};
 
-/// The size of a payload: what fits a chunk that the server reads.
+/// The size of a payload, and of what comes in together: what fits a chunk that the server reads.
 const PAYLOAD_BYTES: usize = 64 * 1024;
 
 /// How many bytes are gone through for a figure.
@@ -59,11 +59,15 @@ fn measure(kind: &str) {
 }
 
 fn run(message: &[u8], times: usize) {
+    let together = (PAYLOAD_BYTES / message.len()).clamp(1, times);
+    let chunk = message.repeat(together);
     let mut decoder = Decoder::new(DecodeLimits::default());
-    for _ in 0..times {
-        let mut input = black_box(message);
-        let message = decoder.decode(&mut input).expect("it is valid");
-        assert!(black_box(message).is_some(), "it is whole");
+    for _ in 0..times / together {
+        let mut input = black_box(chunk.as_slice());
+        for _ in 0..together {
+            let message = decoder.decode(&mut input).expect("it is valid");
+            assert!(black_box(message).is_some(), "it is whole");
+        }
     }
 }
 

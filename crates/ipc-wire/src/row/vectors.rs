@@ -1,4 +1,6 @@
 //! Rows in vectors of 512 bits.
+//!
+//! Debug builds inline none of this: they have a place on the stack for each of thousands of vectors.
 
 use std::ops::{BitAnd, BitOr, BitXor, Not};
 
@@ -43,7 +45,7 @@ impl<S: Simd, const N: usize> VectorRow<S, N> {
         N * LANES
     };
 
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn new(simd: S, words: &Words<N>) -> Self {
         let mut vectors = [u64x8::splat(simd, 0); N];
         for (vector, words) in vectors.iter_mut().zip(words) {
@@ -52,7 +54,7 @@ impl<S: Simd, const N: usize> VectorRow<S, N> {
         Self(vectors)
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn zip(mut self, other: Self, f: impl Fn(u64x8<S>, u64x8<S>) -> u64x8<S>) -> Self {
         for (vector, other) in self.0.iter_mut().zip(other.0) {
             *vector = f(*vector, other);
@@ -62,7 +64,7 @@ impl<S: Simd, const N: usize> VectorRow<S, N> {
 
     /// Does something with the words that have their bit in `words` set, which are all bits or none
     /// of `change`.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn change(
         mut self,
         words: u64,
@@ -84,7 +86,7 @@ impl<S: Simd, const N: usize> VectorRow<S, N> {
 impl<S: Simd, const N: usize> BitAnd for VectorRow<S, N> {
     type Output = Self;
 
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn bitand(self, other: Self) -> Self {
         self.zip(
             other,
@@ -97,7 +99,7 @@ impl<S: Simd, const N: usize> BitAnd for VectorRow<S, N> {
 impl<S: Simd, const N: usize> BitOr for VectorRow<S, N> {
     type Output = Self;
 
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn bitor(self, other: Self) -> Self {
         self.zip(
             other,
@@ -110,7 +112,7 @@ impl<S: Simd, const N: usize> BitOr for VectorRow<S, N> {
 impl<S: Simd, const N: usize> BitXor for VectorRow<S, N> {
     type Output = Self;
 
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn bitxor(self, other: Self) -> Self {
         self.zip(
             other,
@@ -123,7 +125,7 @@ impl<S: Simd, const N: usize> BitXor for VectorRow<S, N> {
 impl<S: Simd, const N: usize> Not for VectorRow<S, N> {
     type Output = Self;
 
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn not(mut self) -> Self {
         for vector in &mut self.0 {
             *vector = !*vector;
@@ -135,7 +137,7 @@ impl<S: Simd, const N: usize> Not for VectorRow<S, N> {
 impl<S: Simd, const N: usize> Row for VectorRow<S, N> {
     type Words = Words<N>;
 
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn words(self) -> Words<N> {
         let mut words = [[0; LANES]; N];
         for (words, vector) in words.iter_mut().zip(&self.0) {
@@ -144,7 +146,7 @@ impl<S: Simd, const N: usize> Row for VectorRow<S, N> {
         words
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn any(self) -> bool {
         let mut all = self.0[0];
         for vector in &self.0[1..] {
@@ -153,7 +155,7 @@ impl<S: Simd, const N: usize> Row for VectorRow<S, N> {
         all.simd_eq(0).to_bitmask() != 0xFF
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn next(mut self, carry: &mut bool) -> Self {
         let mut before = u64x8::splat(self.0[0].simd, u64::from(*carry));
         for vector in &mut self.0 {
@@ -165,7 +167,7 @@ impl<S: Simd, const N: usize> Row for VectorRow<S, N> {
         self
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn plus(self, other: Self, carry: &mut bool) -> Self {
         let mut sum = self;
         let (mut out, mut through) = (0, 0);
@@ -185,7 +187,7 @@ impl<S: Simd, const N: usize> Row for VectorRow<S, N> {
         )
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn odd(mut self, carry: &mut bool) -> Self {
         let mut odd = 0;
         for (n, vector) in self.0.iter_mut().enumerate() {

@@ -1,5 +1,5 @@
-//! The scanner's way through large containers: 512 bytes at a time, or 2,048 where vectors are wide,
-//! whatever they are.
+//! The scanner's way through large containers: 512 bytes at a time, whatever they are, or 2,048 where
+//! vectors are wide and the container is not small.
 //!
 //! What each byte is by itself is found by vector instructions (`classes.rs`). The rest is
 //! arithmetic on rows of bits (`row.rs`), one bit a byte: which bytes are within texts
@@ -9,6 +9,9 @@
 //!
 //! A row is right or it is not. If it is not, or its end is cut, the other ways go through it, from
 //! the state in which it begins.
+//!
+//! All of it is one function with the processor's instructions, but not in debug builds: there it
+//! would need a stack of more than a megabyte.
 
 mod classes;
 mod nesting;
@@ -39,6 +42,10 @@ use crate::{
 /// words.
 const DENSE_SEPARATORS: usize = 16;
 
+/// How many rows have one vector before they have more: a wide row takes long for the end of a
+/// container, which hardly matters behind these.
+const N_NARROW: usize = 8;
+
 /// How far words go behind a sparse row before rows are tried again.
 const SPARSE_BYTES: usize = 8 * 1024;
 
@@ -60,19 +67,13 @@ impl Scanner {
             order: Order::value(),
             has_line_breaks: false,
         };
-        let mut passed = Passed::Dense;
-        if B::ROW_VECTORS == WIDE {
-            passed = walk.rows::<_, WIDE>(blocks, message, self.max_depth);
-        }
-        if matches!(passed, Passed::Dense) {
-            passed = walk.rows::<_, 1>(blocks, message, self.max_depth);
-        }
+        let passed = walk.go(blocks, message, self.max_depth);
         (self.state, self.position) = walk.state(message);
         (self.depth, self.containers) = (walk.nesting.depth(), walk.nesting.containers().into());
         self.envelope.has_line_breaks |= walk.has_line_breaks;
         let n_words_bytes = match passed {
-            Passed::Sparse => SPARSE_BYTES,
-            Passed::Dense | Passed::End(_) => PAUSE_BYTES,
+            Some(Passed::Sparse) => SPARSE_BYTES,
+            _ => PAUSE_BYTES,
         };
         self.rows_from = self.position + n_words_bytes;
     }
@@ -98,46 +99,81 @@ struct Walk {
 }
 
 impl Walk {
-    /// Goes on by rows of `N` vectors, as long as they are right and whole; what the last one was.
+    /// Goes on up to the end, or a sparse row; which of these it was. Nothing, if the next row is not
+    /// right or not whole.
+    #[inline(always)]
+    fn go<B: Blocks>(&mut self, blocks: B, message: &[u8], max_depth: u32) -> Option<Passed> {
+        let mut n_narrow = match B::ROW_VECTORS {
+            WIDE => N_NARROW,
+            _ => usize::MAX,
+        };
+        loop {
+            let passed = self.rows::<_, 1>(blocks, message, max_depth, n_narrow)?;
+            if !matches!(passed, Passed::Dense) {
+                return Some(passed);
+            }
+            let passed = self.rows::<_, WIDE>(blocks, message, max_depth, usize::MAX);
+            if passed.is_some() {
+                return passed;
+            }
+            n_narrow = usize::MAX;
+        }
+    }
+
+    /// Goes on by so many rows of `N` vectors, or up to the end or a sparse one; what the last one
+    /// was. Nothing, if the next one is not right or not whole.
     #[inline(always)]
     fn rows<B: Blocks, const N: usize>(
         &mut self,
         blocks: B,
         message: &[u8],
         max_depth: u32,
-    ) -> Passed {
+        n_rows: usize,
+    ) -> Option<Passed> {
         // A shorter row may be the last, if the container ends in it.
-        let may_be_row = |position| N == 1 || position + Stretch::<N>::BYTES <= message.len();
-        if !may_be_row(self.position) {
-            return Passed::Dense;
+        let may_be_row = |rest: &[u8]| N == 1 || Stretch::<N>::BYTES <= rest.len();
+        if !message.get(self.position..).is_some_and(may_be_row) {
+            return None;
         }
         let mut padded = Stretch::<1>::PADDING;
         let mut classes = Classes::<N>::BLANK;
-        while may_be_row(self.position)
-            && let Some(rest) = message.get(self.position..)
-        {
-            let mut next = *self;
+        for _ in 0..n_rows {
+            let rest = message
+                .get(self.position..)
+                .filter(|rest| may_be_row(rest))?;
             let stretch = Stretch::new(rest, &mut padded);
-            match next.row(blocks, stretch, &mut classes, max_depth) {
-                Some(Passed::End(len)) => {
-                    *self = next.after_end(len);
-                    return Passed::End(len);
-                }
-                Some(passed) if Stretch::<N>::ROW_BYTES <= rest.len() => {
-                    next.position += Stretch::<N>::ROW_BYTES;
-                    *self = next;
-                    if matches!(passed, Passed::Sparse) {
-                        return passed;
-                    }
-                }
-                _ => break,
+            match self.step(blocks, stretch, &mut classes, max_depth)? {
+                Passed::Dense => {}
+                passed => return Some(passed),
             }
         }
-        Passed::Dense
+        Some(Passed::Dense)
+    }
+
+    /// Goes on by a row, if it is right and whole.
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn step<B: Blocks, const N: usize>(
+        &mut self,
+        blocks: B,
+        stretch: Stretch<'_, N>,
+        classes: &mut Classes<N>,
+        max_depth: u32,
+    ) -> Option<Passed> {
+        let mut next = *self;
+        let passed = next.row(blocks, stretch, classes, max_depth)?;
+        *self = match passed {
+            Passed::End(len) => next.after_end(len),
+            _ if stretch.rest.len() < Stretch::<N>::ROW_BYTES => return None,
+            _ => {
+                next.position += Stretch::<N>::ROW_BYTES;
+                next
+            }
+        };
+        Some(passed)
     }
 
     /// Goes through a row; nothing, if it is not right.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn row<B: Blocks, const N: usize>(
         &mut self,
         blocks: B,

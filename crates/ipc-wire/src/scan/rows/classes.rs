@@ -86,7 +86,7 @@ impl<const N: usize> Classes<N> {
     };
 
     /// Looks at the bytes of a row. Nothing, if an escape or a character is wrong or not whole.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn fill(
         &mut self,
         blocks: impl Blocks,
@@ -105,7 +105,7 @@ impl<const N: usize> Classes<N> {
         texts.is_whole_with(last.unwrap_or_default()).then_some(())
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn look(&mut self, block: impl Block, n: usize, row: &[u8], texts: &mut Texts) -> Option<()> {
         let (vector, lane) = (n / LANES, n % LANES);
         let folded = block.with_bits(0x20);

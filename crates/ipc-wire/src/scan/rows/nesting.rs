@@ -2,7 +2,7 @@
 
 use crate::{
     block::{BLOCK_BYTES, Blocks},
-    row::{LANES, Row},
+    row::{LANES, Row, Words},
     scan::words::FAST_DEPTH,
 };
 
@@ -65,8 +65,8 @@ impl Nesting {
     }
 
     /// Looks at all brackets of each level together; nothing, if there are more levels than a number
-    /// of so many bits tells, or the container of the top level ends.
-    #[inline(always)]
+    /// of so many bits tells.
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn by_levels<B: Blocks, const N: usize, const N_BITS: usize>(
         &mut self,
         blocks: B,
@@ -74,14 +74,23 @@ impl Nesting {
         max_depth: u32,
     ) -> Option<Found<B::Row<N>>> {
         let n_levels = 1 << N_BITS;
-        // The end of the container of the top level leads below zero.
-        let first = (self.depth() as usize - 2).min(DEEPEST_FIRST) % n_levels;
-        let levels = Levels::<_, N_BITS>::new(brackets, first)?;
+        let n_outer = self.depth() as usize - 2;
+        let first = n_outer.min(DEEPEST_FIRST) % n_levels;
+        let levels = Levels::<_, N_BITS>::new(brackets, first);
         let n_higher = n_levels - 1 - first;
         if max_depth as usize <= self.depth() as usize + n_higher {
             return None;
         }
         let none = blocks.row(&[[0; LANES]; N]);
+        let (mut live, mut end) = (!none, None);
+        if levels.below.any() {
+            // Below zero is the end, if zero is the level of the top level's container.
+            let (words, len) = up_to_first(levels.below.words());
+            (live, end) = (blocks.row(&words), Some(len));
+        }
+        if (levels.above & live).any() || end.is_some() && first != n_outer {
+            return None;
+        }
         let mut objects = none;
         let mut outer = none;
         // The lowest bit is that of the highest level.
@@ -101,16 +110,15 @@ impl Nesting {
             objects = objects | level & !others;
             open = open & !(1 << bit) | u64::from(is_object) << bit;
         }
-        self.0 = open >> (n_levels - 1 - levels.last);
-        Some(Found {
-            objects,
-            live: !none,
-            end: None,
-        })
+        self.0 = match end {
+            Some(_) => 1,
+            None => open >> (n_levels - 1 - levels.last),
+        };
+        Some(Found { objects, live, end })
     }
 
     /// Looks at one bracket after the other, up to the end of the container of the top level.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn one_by_one<B: Blocks, const N: usize>(
         &mut self,
         blocks: B,
@@ -163,13 +171,16 @@ struct Levels<R, const N_BITS: usize> {
     bits: [R; N_BITS],
     /// The level behind the row.
     last: usize,
+    /// The brackets that lead below zero.
+    below: R,
+    /// Those that lead above the last level.
+    above: R,
 }
 
 impl<R: Row, const N_BITS: usize> Levels<R, N_BITS> {
-    /// Counts the brackets from this level on; nothing, if that leads below zero or beyond the last
-    /// level.
+    /// Counts the brackets from this level on, around and around.
     #[inline(always)]
-    fn new(brackets: Brackets<R>, first: usize) -> Option<Self> {
+    fn new(brackets: Brackets<R>, first: usize) -> Self {
         let (mut up, mut down) = (brackets.opening, brackets.closing);
         let mut bits = [up; N_BITS];
         let mut last = 0;
@@ -181,7 +192,12 @@ impl<R: Row, const N_BITS: usize> Levels<R, N_BITS> {
             // What carries, and what borrows.
             (up, down) = (up & *bits, down & !*bits);
         }
-        (!(up | down).any()).then_some(Self { bits, last })
+        Self {
+            bits,
+            last,
+            below: down,
+            above: up,
+        }
     }
 
     #[inline(always)]
@@ -192,6 +208,21 @@ impl<R: Row, const N_BITS: usize> Levels<R, N_BITS> {
         }
         !others
     }
+}
+
+/// All bits up to the first that is set, and how many those are.
+#[inline(always)]
+fn up_to_first<const N: usize>(mut words: Words<N>) -> (Words<N>, usize) {
+    let words_before = words.as_flattened_mut();
+    let n = words_before.iter().take_while(|&&word| word == 0).count();
+    let mut len = n * BLOCK_BYTES;
+    if let Some((last, behind)) = words_before.get_mut(n..).and_then(<[u64]>::split_first_mut) {
+        len += last.trailing_zeros() as usize + 1;
+        *last ^= *last - 1;
+        behind.fill(0);
+    }
+    words.as_flattened_mut()[..n].fill(!0);
+    (words, len)
 }
 
 /// All bits as the lowest.

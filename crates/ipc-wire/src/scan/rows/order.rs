@@ -63,7 +63,7 @@ impl Order {
     }
 
     /// The bytes that must not stand where they do.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn next<R: Row>(&mut self, words: &Words<R>) -> R {
         let spaces = words.spaces;
         let separators = words.commas | words.colons;

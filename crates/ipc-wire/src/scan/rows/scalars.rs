@@ -70,7 +70,7 @@ impl Scalars {
     }
 
     /// Looks at `scalars`, the bytes of numbers and literals in a row.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn next<B: Blocks, const N: usize>(
         &mut self,
         blocks: B,

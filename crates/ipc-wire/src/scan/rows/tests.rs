@@ -112,13 +112,13 @@ const WRONG: [&str; 50] = [
 
 #[test]
 fn what_is_wrong_is_found_wherever_it_stands_in_a_row() {
-    // 128 bytes are read by words. Then it stands in the first row, and about its end; in rows
-    // of one vector, and in one that others may follow.
-    for (n_before, n_after) in [(80, 80), (205, 80), (80, 800), (709, 700)] {
+    // 128 bytes are read by words. Then it stands in the first row, and about its end; in rows of one
+    // vector, and, behind 4 KiB of those, in one that has more.
+    for (n_before, n_after, step) in [(80, 80, 1), (205, 80, 1), (1500, 700, 5), (2074, 700, 5)] {
         let (before, after) = ("12,".repeat(n_before), ",[3]".repeat(n_after));
         for (wrong, n) in WRONG
             .iter()
-            .flat_map(|wrong| (0..64).map(move |n| (wrong, n)))
+            .flat_map(|wrong| (0..64).step_by(step).map(move |n| (wrong, n)))
         {
             let blanks = " ".repeat(n);
             let message = format!("{{\"param\":[{before}{blanks}{wrong}{after}]}}");
@@ -136,17 +136,17 @@ fn what_is_wrong_is_found_wherever_it_stands_in_a_row() {
 fn a_message_is_read_alike_wherever_it_is_cut() {
     let dense = "1.5,-20e3,true,\"größe\",{\"k\\n\":[]},";
     let long = "plain words, ".repeat(20);
-    for begin in [
+    for (begin, step) in [
         // Rows of one vector, and of more.
-        dense.repeat(8),
-        dense.repeat(80),
+        (dense.repeat(8), 1),
+        (dense.repeat(200), 11),
         // White space where words end and rows begin.
-        format!("{}{}", "12,".repeat(35), " ".repeat(40)),
+        (format!("{}{}", "12,".repeat(35), " ".repeat(40)), 1),
     ] {
         let message = format!("{{\"param\":[{begin}\"{long}\",{dense}\"\"]}}");
         let expected = Ok(Progress::Complete(message.len()));
         for instructions in Instructions::available() {
-            for first in 1..message.len() {
+            for first in (1..message.len()).step_by(step) {
                 let (found, _) = scan(instructions, message.as_bytes(), first);
                 assert_eq!(found, expected, "{instructions:?}, cut at {first}");
             }
@@ -154,12 +154,43 @@ fn a_message_is_read_alike_wherever_it_is_cut() {
     }
 }
 
+#[test]
+fn a_message_ends_wherever_in_a_row_that_is() {
+    let dense = "[{\"a\":[1,true]}],".repeat(300);
+    let behind = "{\"event\":\"]}[{\"}]]}}".repeat(150);
+    for n in 0..600 {
+        // Every end in two rows, and every depth of what ends there.
+        let (blanks, depth) = (" ".repeat(n * 4), n % 12);
+        let (opening, closing) = ("[".repeat(depth), "]".repeat(depth));
+        let message = format!("{{\"param\":[{dense}{blanks}{opening}7{closing}]}}");
+        let expected = Ok(Progress::Complete(message.len()));
+        let stream = format!("{message}{behind}");
+        for instructions in Instructions::available() {
+            let (found, _) = scan(instructions, stream.as_bytes(), stream.len());
+            assert_eq!(found, expected, "{instructions:?} {n}");
+        }
+    }
+}
+
+#[test]
+fn a_large_message_needs_no_large_stack() {
+    let message = format!("{{\"param\":[{}7]}}", "[true,{\"a\":1.5}],".repeat(500));
+    let thread = std::thread::Builder::new().stack_size(256 * 1024);
+    let scanned = thread.spawn(move || {
+        for instructions in Instructions::available() {
+            let (found, _) = scan(instructions, message.as_bytes(), message.len());
+            assert_eq!(found, Ok(Progress::Complete(message.len())));
+        }
+    });
+    scanned.unwrap().join().unwrap();
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(150))]
+    #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
     fn a_large_message_is_read_alike_with_all_instructions_wherever_it_is_cut(
-        mut elements in prop::collection::vec(any_element(), 20..150),
+        mut elements in prop::collection::vec(any_element(), 20..220),
         separator in prop::sample::select(vec![",", ", ", "\n,\t"]),
         wrong in prop::option::weighted(0.7, prop::sample::select(&WRONG[..])),
         place: prop::sample::Index,

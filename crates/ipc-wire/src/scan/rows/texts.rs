@@ -47,7 +47,7 @@ impl Texts {
         (self.escaped | self.known).trailing_ones() as usize
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn next<R: Row>(&mut self, quotes: R) -> Found<R> {
         let without_ends = quotes.odd(&mut self.within);
         Found {

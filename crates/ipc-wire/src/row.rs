@@ -1,5 +1,5 @@
-//! Numbers of some hundreds of bits, one bit for each byte of a piece of a message: the first byte's
-//! is the lowest.
+//! Numbers of 512 bits and more, one bit for each byte of a piece of a message: the first byte's is
+//! the lowest.
 //!
 //! What concerns each byte alone is a logical operation on such numbers. What leads from a byte to
 //! the next is a shift, and what leads over any number of them an addition, whose carry runs

@@ -62,12 +62,12 @@ impl Scanner {
         let mut walk = Walk {
             position: self.position,
             texts: Texts::default(),
-            nesting: Nesting::new(containers),
+            nesting: Nesting::new(containers, self.max_depth),
             scalars: Scalars::default(),
             order: Order::value(),
             has_line_breaks: false,
         };
-        let passed = walk.go(blocks, message, self.max_depth);
+        let passed = walk.go(blocks, message);
         (self.state, self.position) = walk.state(message);
         (self.depth, self.containers) = (walk.nesting.depth(), walk.nesting.containers().into());
         self.envelope.has_line_breaks |= walk.has_line_breaks;
@@ -102,17 +102,15 @@ impl Walk {
     /// Goes on up to the end, or a sparse row; which of these it was. Nothing, if the next row is not
     /// right or not whole.
     #[inline(always)]
-    fn go<B: Blocks>(&mut self, blocks: B, message: &[u8], max_depth: u32) -> Option<Passed> {
-        let mut n_narrow = match B::ROW_VECTORS {
-            WIDE => N_NARROW,
-            _ => usize::MAX,
-        };
+    fn go<B: Blocks>(&mut self, blocks: B, message: &[u8]) -> Option<Passed> {
+        let has_wide = B::ROW_VECTORS == WIDE;
+        let mut n_narrow = if has_wide { N_NARROW } else { usize::MAX };
         loop {
-            let passed = self.rows::<_, 1>(blocks, message, max_depth, n_narrow)?;
-            if !matches!(passed, Passed::Dense) {
+            let passed = self.rows::<_, 1>(blocks, message, n_narrow)?;
+            if !has_wide || !matches!(passed, Passed::Dense) {
                 return Some(passed);
             }
-            let passed = self.rows::<_, WIDE>(blocks, message, max_depth, usize::MAX);
+            let passed = self.rows::<_, WIDE>(blocks, message, usize::MAX);
             if passed.is_some() {
                 return passed;
             }
@@ -127,22 +125,18 @@ impl Walk {
         &mut self,
         blocks: B,
         message: &[u8],
-        max_depth: u32,
         n_rows: usize,
     ) -> Option<Passed> {
-        // A shorter row may be the last, if the container ends in it.
-        let may_be_row = |rest: &[u8]| N == 1 || Stretch::<N>::BYTES <= rest.len();
-        if !message.get(self.position..).is_some_and(may_be_row) {
-            return None;
-        }
         let mut padded = Stretch::<1>::PADDING;
         let mut classes = Classes::<N>::BLANK;
         for _ in 0..n_rows {
-            let rest = message
-                .get(self.position..)
-                .filter(|rest| may_be_row(rest))?;
+            let rest = message.get(self.position..)?;
+            // Only one of a single vector may be shorter, if the container ends in it.
+            if 1 < N && rest.len() < Stretch::<N>::BYTES {
+                return None;
+            }
             let stretch = Stretch::new(rest, &mut padded);
-            match self.step(blocks, stretch, &mut classes, max_depth)? {
+            match self.step(blocks, stretch, &mut classes)? {
                 Passed::Dense => {}
                 passed => return Some(passed),
             }
@@ -157,10 +151,9 @@ impl Walk {
         blocks: B,
         stretch: Stretch<'_, N>,
         classes: &mut Classes<N>,
-        max_depth: u32,
     ) -> Option<Passed> {
         let mut next = *self;
-        let passed = next.row(blocks, stretch, classes, max_depth)?;
+        let passed = next.row(blocks, stretch, classes)?;
         *self = match passed {
             Passed::End(len) => next.after_end(len),
             _ if stretch.rest.len() < Stretch::<N>::ROW_BYTES => return None,
@@ -179,7 +172,6 @@ impl Walk {
         blocks: B,
         stretch: Stretch<'_, N>,
         classes: &mut Classes<N>,
-        max_depth: u32,
     ) -> Option<Passed> {
         classes.fill(blocks, stretch, &mut self.texts)?;
         let bits = |words| blocks.row(words);
@@ -197,7 +189,7 @@ impl Walk {
             closing,
             curly,
         };
-        let nesting = self.nesting.next(blocks, brackets, max_depth)?;
+        let nesting = self.nesting.next(blocks, brackets)?;
         let live = nesting.live;
 
         let scalars = outside & !(spaces | opening | closing | commas | colons) & live;

@@ -6,11 +6,15 @@ use crate::{
     scan::words::FAST_DEPTH,
 };
 
-/// The containers that are open where a row begins: one bit each, the innermost lowest, set for
-/// an object. The outermost is the message, an object; so the highest bit tells how many there
-/// are.
+/// What the next row has to know of containers.
 #[derive(Clone, Copy)]
-pub(super) struct Nesting(u64);
+pub(super) struct Nesting {
+    /// Those that are open: one bit each, the innermost lowest, set for an object. The outermost is
+    /// the message, an object; so the highest bit tells how many there are.
+    open: u64,
+    /// How many may be.
+    max_depth: u32,
+}
 
 /// The deepest level that a row may begin at, so that there are some above it.
 const DEEPEST_FIRST: usize = 5;
@@ -35,16 +39,19 @@ pub(super) struct Found<R> {
 }
 
 impl Nesting {
-    pub(super) fn new(containers: u64) -> Self {
-        Self(containers)
+    pub(super) fn new(containers: u64, max_depth: u32) -> Self {
+        Self {
+            open: containers,
+            max_depth: max_depth.min(FAST_DEPTH),
+        }
     }
 
     pub(super) fn containers(self) -> u64 {
-        self.0
+        self.open
     }
 
     pub(super) fn depth(self) -> u32 {
-        u64::BITS - self.0.leading_zeros()
+        u64::BITS - self.open.leading_zeros()
     }
 
     #[inline(always)]
@@ -52,15 +59,13 @@ impl Nesting {
         &mut self,
         blocks: B,
         brackets: Brackets<B::Row<N>>,
-        max_depth: u32,
     ) -> Option<Found<B::Row<N>>> {
-        let max_depth = max_depth.min(FAST_DEPTH);
         if N == 1 {
-            self.one_by_one(blocks, brackets, max_depth)
-        } else if let Some(found) = self.by_levels::<_, N, 2>(blocks, brackets, max_depth) {
+            self.one_by_one(blocks, brackets)
+        } else if let Some(found) = self.by_levels::<_, N, 2>(blocks, brackets) {
             Some(found)
         } else {
-            self.by_levels::<_, N, 3>(blocks, brackets, max_depth)
+            self.by_levels::<_, N, 3>(blocks, brackets)
         }
     }
 
@@ -71,14 +76,13 @@ impl Nesting {
         &mut self,
         blocks: B,
         brackets: Brackets<B::Row<N>>,
-        max_depth: u32,
     ) -> Option<Found<B::Row<N>>> {
         let n_levels = 1 << N_BITS;
         let n_outer = self.depth() as usize - 2;
         let first = n_outer.min(DEEPEST_FIRST) % n_levels;
         let levels = Levels::<_, N_BITS>::new(brackets, first);
         let n_higher = n_levels - 1 - first;
-        if max_depth as usize <= self.depth() as usize + n_higher {
+        if self.max_depth as usize <= self.depth() as usize + n_higher {
             return None;
         }
         let none = blocks.row(&[[0; LANES]; N]);
@@ -94,7 +98,7 @@ impl Nesting {
         let mut objects = none;
         let mut outer = none;
         // The lowest bit is that of the highest level.
-        let mut open = self.0 << n_higher;
+        let mut open = self.open << n_higher;
         for n in 0..n_levels {
             let level = levels.bytes(n);
             let entering = brackets.opening & outer;
@@ -110,7 +114,7 @@ impl Nesting {
             objects = objects | level & !others;
             open = open & !(1 << bit) | u64::from(is_object) << bit;
         }
-        self.0 = match end {
+        self.open = match end {
             Some(_) => 1,
             None => open >> (n_levels - 1 - levels.last),
         };
@@ -123,12 +127,11 @@ impl Nesting {
         &mut self,
         blocks: B,
         brackets: Brackets<B::Row<N>>,
-        max_depth: u32,
     ) -> Option<Found<B::Row<N>>> {
         let words = [brackets.opening, brackets.closing, brackets.curly].map(Row::words);
         let [opening, closing, curly] = words.each_ref().map(|words| words.as_flattened());
         let (mut objects, mut live) = ([[0; LANES]; N], [[!0; LANES]; N]);
-        let mut open = self.0;
+        let mut open = self.open;
         let mut deepest = 0;
         let mut end = None;
         'row: for n in 0..N * LANES {
@@ -156,8 +159,8 @@ impl Nesting {
             }
             objects.as_flattened_mut()[n] = in_object;
         }
-        self.0 = open;
-        (deepest >> max_depth == 0).then(|| Found {
+        self.open = open;
+        (deepest >> self.max_depth == 0).then(|| Found {
             objects: blocks.row(&objects),
             live: blocks.row(&live),
             end,

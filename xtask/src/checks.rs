@@ -5,8 +5,9 @@ use std::{collections::BTreeSet, process::Command};
 use anyhow::bail;
 
 use crate::{
-    instructions,
+    instructions, packages,
     process::{self, cargo, output, root, works},
+    suite,
 };
 
 /// The most crates that an application takes in with the client library, itself included: what
@@ -26,29 +27,35 @@ const OPTIONAL_TOOLS: [(&str, &[&str]); 3] = [
     ("taplo", &["fmt", "--check"]),
 ];
 
-/// Every check and test, as CI runs them.
+/// Every check and test, as CI runs them; the last line of the output says how many tests passed.
 pub(crate) fn run() -> anyhow::Result<()> {
-    format()?;
-    clippy()?;
+    packages::install();
+    let mut skipped = Vec::new();
+    skipped.extend(format()?);
+    skipped.extend(clippy()?);
     headline("documentation");
     let doc = ["doc", "--workspace", "--no-deps", "--locked", "--quiet"];
     process::run(cargo().env("RUSTDOCFLAGS", "-D warnings").args(doc))?;
-    wasm()?;
+    skipped.extend(wasm()?);
     client_budget()?;
     headline("instructions of the hot path");
-    instructions::check(false)?;
-    optional_tools()?;
-    headline("examples in the documentation");
-    process::run(cargo().args(["test", "--workspace", "--doc", "--locked", "--quiet"]))?;
-    tests(CI_SIMULATIONS, &[])
+    skipped.extend(instructions::check(false)?);
+    skipped.extend(optional_tools()?);
+    headline("tests");
+    let counts = suite::run(CI_SIMULATIONS, &[])?;
+    for reason in skipped {
+        headline(&format!("skipped: {reason}"));
+    }
+    say(&format!("all: {counts}"));
+    Ok(())
 }
 
 /// The long forms of the tests, with optimisation.
 pub(crate) fn slow() -> anyhow::Result<()> {
-    tests(
-        SLOW_SIMULATIONS,
-        &["--release", "--features", "ipc-server/slow-tests"],
-    )
+    let arguments = ["--release", "--features", "ipc-server/slow-tests"];
+    let counts = suite::run(SLOW_SIMULATIONS, &arguments)?;
+    say(&format!("all: {counts}"));
+    Ok(())
 }
 
 /// Counts the crates of the client library.
@@ -79,19 +86,21 @@ pub(crate) fn client_budget() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn format() -> anyhow::Result<()> {
+/// Why a check was skipped, if it was.
+type Skipped = Option<String>;
+
+fn format() -> anyhow::Result<Skipped> {
     if !works(cargo().args(["fmt", "--version"])) {
-        headline("format: skipped, rustfmt is not installed");
-        return Ok(());
+        return Ok(Some("format, rustfmt is not installed".to_owned()));
     }
     headline("format");
-    process::run(cargo().args(["fmt", "--all", "--check"]))
+    process::run(cargo().args(["fmt", "--all", "--check"]))?;
+    Ok(None)
 }
 
-fn clippy() -> anyhow::Result<()> {
+fn clippy() -> anyhow::Result<Skipped> {
     if !works(cargo().args(["clippy", "--version"])) {
-        headline("clippy: skipped, it is not installed");
-        return Ok(());
+        return Ok(Some("clippy, it is not installed".to_owned()));
     }
     headline("clippy");
     let clippy = [
@@ -101,11 +110,12 @@ fn clippy() -> anyhow::Result<()> {
         "--locked",
         "--quiet",
     ];
-    process::run(cargo().args(clippy).args(["--", "-D", "warnings"]))
+    process::run(cargo().args(clippy).args(["--", "-D", "warnings"]))?;
+    Ok(None)
 }
 
 /// The crates that do no I/O build where there is none.
-fn wasm() -> anyhow::Result<()> {
+fn wasm() -> anyhow::Result<Skipped> {
     const TARGET: &str = "wasm32-unknown-unknown";
     let installed =
         output(Command::new("rustc").args(["--print", "sysroot"])).is_ok_and(|sysroot| {
@@ -115,40 +125,27 @@ fn wasm() -> anyhow::Result<()> {
                 .exists()
         });
     if !installed {
-        headline(&format!("{TARGET}: skipped, the target is not installed"));
-        return Ok(());
+        return Ok(Some(format!("{TARGET}, the target is not installed")));
     }
     headline(TARGET);
     let build = [
         "build", "--locked", "-p", "ipc-wire", "-p", "ipc-core", "--target", TARGET,
     ];
-    process::run(cargo().args(build))
+    process::run(cargo().args(build))?;
+    Ok(None)
 }
 
-fn optional_tools() -> anyhow::Result<()> {
+fn optional_tools() -> anyhow::Result<Vec<String>> {
+    let mut skipped = Vec::new();
     for (tool, arguments) in OPTIONAL_TOOLS {
         if works(Command::new(tool).arg("--version")) {
             headline(tool);
             process::run(Command::new(tool).current_dir(root()).args(arguments))?;
         } else {
-            headline(&format!("{tool}: skipped, it is not installed"));
+            skipped.push(format!("{tool}, it is not installed"));
         }
     }
-    Ok(())
-}
-
-/// Runs the tests by nextest where it is installed; the runner's summary is the last output.
-fn tests(simulations: &str, arguments: &[&str]) -> anyhow::Result<()> {
-    headline("tests");
-    let nextest = works(cargo().args(["nextest", "--version"]));
-    let runner: &[&str] = if nextest {
-        &["nextest", "run"]
-    } else {
-        &["test", "--all-targets"]
-    };
-    let mut tests = cargo();
-    tests.env("IPC_SIM_SEEDS", simulations).args(runner);
-    process::run(tests.args(["--workspace", "--locked"]).args(arguments))
+    Ok(skipped)
 }
 
 fn headline(text: &str) {

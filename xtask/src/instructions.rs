@@ -22,11 +22,10 @@ const TIMES: [(&str, u64); 4] = [
 /// Where the counts are recorded.
 const RECORD: &str = "crates/ipc-core/examples/hot_path.instructions";
 
-/// Compares with the record, or makes it anew.
-pub(crate) fn check(is_recording: bool) -> anyhow::Result<()> {
+/// Compares with the record, or makes it anew; returns why it was skipped, if it was.
+pub(crate) fn check(is_recording: bool) -> anyhow::Result<Option<String>> {
     if !works(Command::new("valgrind").arg("--version")) {
-        say("instructions: skipped, valgrind is not installed");
-        return Ok(());
+        return Ok(Some("instructions, valgrind is not installed".to_owned()));
     }
     let compiler = output(Command::new("rustc").arg("--version"))?
         .trim()
@@ -49,15 +48,14 @@ pub(crate) fn check(is_recording: bool) -> anyhow::Result<()> {
             .map(|(work, count)| format!("{work} {count}\n"));
         std::fs::write(&path, format!("{compiler}\n{}", lines.collect::<String>()))?;
         say(&format!("recorded in {RECORD}: {counted:?}"));
-        return Ok(());
+        return Ok(None);
     }
     let record = std::fs::read_to_string(&path).with_context(|| format!("cannot read {RECORD}"))?;
     let mut lines = record.lines();
     if lines.next() != Some(&compiler) {
-        say(&format!(
-            "instructions: not compared, they were not recorded with {compiler}"
-        ));
-        return Ok(());
+        return Ok(Some(format!(
+            "instructions, they were not recorded with {compiler}"
+        )));
     }
     let mut grown = Vec::new();
     for line in lines {
@@ -83,7 +81,7 @@ pub(crate) fn check(is_recording: bool) -> anyhow::Result<()> {
              cargo xtask instructions --record"
         );
     }
-    Ok(())
+    Ok(None)
 }
 
 /// What one time of a work takes.

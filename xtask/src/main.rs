@@ -4,7 +4,9 @@ mod bench;
 mod checks;
 mod demo;
 mod instructions;
+mod packages;
 mod process;
+mod suite;
 
 use std::process::ExitCode;
 
@@ -21,7 +23,7 @@ struct Args {
 enum Task {
     /// Build everything and show it at work: a server, a provider, a caller, a listener
     Demo,
-    /// Run every check and test, as CI does; the last output is the test runner's summary
+    /// Run every check and test, as CI does; the last line says that all passed, and how many
     Ci,
     /// Run the long forms of the tests: a thousand killed providers, thousands of simulations
     Slow,
@@ -44,6 +46,13 @@ enum Task {
     Assets,
 }
 
+#[expect(clippy::print_stdout, reason = "the command's output")]
+fn name_skipped(skipped: Option<String>) {
+    if let Some(reason) = skipped {
+        println!("skipped: {reason}");
+    }
+}
+
 #[expect(clippy::print_stderr, reason = "the command's error channel")]
 fn main() -> ExitCode {
     let done = match Args::parse().task {
@@ -51,7 +60,7 @@ fn main() -> ExitCode {
         Task::Ci => checks::run(),
         Task::Slow => checks::slow(),
         Task::Bench { arguments } => bench::run(&arguments),
-        Task::Instructions { record } => instructions::check(record),
+        Task::Instructions { record } => instructions::check(record).map(name_skipped),
         Task::ClientBudget => checks::client_budget(),
         Task::Assets => demo::write_assets(),
     };

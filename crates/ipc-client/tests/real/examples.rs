@@ -13,7 +13,7 @@ struct Example {
 }
 
 impl Example {
-    /// Starts an example; it is built beside the tests.
+    /// Starts an example; `cargo test -p ipc-client` has built it beside the tests.
     fn start(name: &str, address: &str) -> Self {
         let mut path = std::env::current_exe().unwrap();
         path.pop();
@@ -26,7 +26,12 @@ impl Example {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
-            .unwrap_or_else(|error| panic!("cannot run {}: {error}", path.display()));
+            .unwrap_or_else(|error| {
+                panic!(
+                    "cannot run {}: {error}; `cargo build -p ipc-client --examples` builds it",
+                    path.display()
+                )
+            });
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         Self { child, lines }
     }

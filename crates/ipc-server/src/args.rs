@@ -6,7 +6,8 @@ use ipc_server::{Address, Limits};
 /// The message bus for the processes of one machine, spoken with a line of JSON.
 ///
 /// Prints one line per address to standard output when it is ready, such as
-/// "listening on tcp://127.0.0.1:1986"; logs go to standard error.
+/// "listening on tcp://127.0.0.1:1986"; logs go to standard error. Neither has to be
+/// read.
 #[derive(Debug, Parser)]
 #[command(
     name = "ipc-server",

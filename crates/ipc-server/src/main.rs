@@ -1,8 +1,10 @@
 //! The process around the server: arguments, logs, signals.
 
 mod args;
+mod output;
 
 use std::{
+    backtrace::Backtrace,
     io::{self, IsTerminal, Write},
     process::ExitCode,
     sync::atomic::{AtomicBool, Ordering},
@@ -14,21 +16,51 @@ use clap::Parser;
 use ipc_server::{Server, Stopper};
 use tracing_subscriber::EnvFilter;
 
-use crate::args::Args;
+use crate::{
+    args::Args,
+    output::{Output, Outputs},
+};
 
-#[expect(clippy::print_stderr, reason = "the command's error channel")]
 fn main() -> ExitCode {
-    match run(&Args::parse()) {
+    let outputs = match Outputs::open() {
+        Ok(outputs) => outputs,
+        Err(error) => {
+            // Nobody may be there to read it; unlike `eprintln!`, this does not panic then.
+            writeln!(io::stderr(), "ipc-server: cannot start a thread: {error}").ok();
+            return ExitCode::FAILURE;
+        }
+    };
+    report_panics(outputs.stderr.clone());
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) if error.use_stderr() => return report_usage(&error, &outputs.stderr),
+        // What was asked for, such as help, goes to standard output and waits for its reader.
+        Err(help) => help.exit(),
+    };
+    match run(&args, &outputs) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("ipc-server: {error:#}");
+            let line = format!("ipc-server: {error:#}\n");
+            outputs.stderr.push(line.as_bytes());
             ExitCode::FAILURE
         }
     }
 }
 
-fn run(args: &Args) -> anyhow::Result<()> {
-    log_to_stderr(&args.log_filter())?;
+/// Says what is wrong with the command line.
+fn report_usage(error: &clap::Error, stderr: &Output) -> ExitCode {
+    let text = error.render();
+    let text = if has_colors() {
+        text.ansi().to_string()
+    } else {
+        text.to_string()
+    };
+    stderr.push(text.as_bytes());
+    ExitCode::from(2)
+}
+
+fn run(args: &Args, outputs: &Outputs) -> anyhow::Result<()> {
+    log_to(outputs.stderr.clone(), &args.log_filter())?;
     raise_file_limit();
     let mut builder = Server::builder()
         .limits(args.limits())
@@ -38,25 +70,39 @@ fn run(args: &Args) -> anyhow::Result<()> {
     }
     let server = builder.bind()?;
     stop_on_signals(server.stopper())?;
-    let mut stdout = io::stdout().lock();
     for address in server.addresses() {
-        writeln!(stdout, "listening on {address}").context("cannot write to standard output")?;
+        let line = format!("listening on {address}\n");
+        outputs.stdout.push(line.as_bytes());
     }
-    stdout.flush().context("cannot write to standard output")?;
-    drop(stdout);
     server.run().context("the event loop failed")
 }
 
-fn log_to_stderr(filter: &str) -> anyhow::Result<()> {
+fn log_to(stderr: Output, filter: &str) -> anyhow::Result<()> {
     let filter = EnvFilter::builder()
         .parse(filter)
         .with_context(|| format!("{filter:?} is not a log level or filter"))?;
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
+        .with_writer(move || stderr.clone())
+        .with_ansi(has_colors())
+        // These would be written to standard error directly.
+        .log_internal_errors(false)
         .init();
     Ok(())
+}
+
+/// Whether standard error shows colors.
+fn has_colors() -> bool {
+    io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+}
+
+/// Writes the message of a panic through the queue, so that a panic ends the process even when
+/// nobody reads standard error.
+fn report_panics(stderr: Output) {
+    std::panic::set_hook(Box::new(move |panic| {
+        let backtrace = Backtrace::capture();
+        stderr.push(format!("ipc-server: {panic}\n{backtrace}\n").as_bytes());
+    }));
 }
 
 /// Lets the process have as many connections as the system allows it.

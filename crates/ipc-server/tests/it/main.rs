@@ -14,3 +14,4 @@ mod protocol_document;
 mod seed_dialect;
 #[cfg(unix)]
 mod unix_sockets;
+mod unread_output;

@@ -2,18 +2,18 @@
 
 mod args;
 mod output;
+mod signals;
 
 use std::{
     backtrace::Backtrace,
     io::{self, IsTerminal, Write},
     process::ExitCode,
-    sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
 use anyhow::Context;
 use clap::Parser;
-use ipc_server::{Server, Stopper};
+use ipc_server::Server;
 use tracing_subscriber::EnvFilter;
 
 use crate::{
@@ -61,6 +61,7 @@ fn report_usage(error: &clap::Error, stderr: &Output) -> ExitCode {
 
 fn run(args: &Args, outputs: &Outputs) -> anyhow::Result<()> {
     log_to(outputs.stderr.clone(), &args.log_filter())?;
+    signals::outlive_file_size_limit();
     raise_file_limit();
     let mut builder = Server::builder()
         .limits(args.limits())
@@ -69,7 +70,7 @@ fn run(args: &Args, outputs: &Outputs) -> anyhow::Result<()> {
         builder = builder.listen(address);
     }
     let server = builder.bind()?;
-    stop_on_signals(server.stopper())?;
+    signals::stop_on_signals(server.stopper())?;
     for address in server.addresses() {
         let line = format!("listening on {address}\n");
         outputs.stdout.push(line.as_bytes());
@@ -110,16 +111,4 @@ fn raise_file_limit() {
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::warn!(%error, "the limit of open files stays as it is");
     }
-}
-
-/// SIGINT, SIGTERM and SIGHUP stop the server cleanly; a second one ends it at once.
-fn stop_on_signals(stopper: Stopper) -> anyhow::Result<()> {
-    let is_stopping = AtomicBool::new(false);
-    ctrlc::set_handler(move || {
-        if is_stopping.swap(true, Ordering::Relaxed) {
-            std::process::exit(1);
-        }
-        stopper.stop();
-    })
-    .context("cannot handle signals")
 }

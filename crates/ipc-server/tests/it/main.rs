@@ -6,6 +6,7 @@ mod bad_input;
 mod crashes;
 mod embedding;
 mod harness;
+mod ignored_signals;
 mod isolation;
 mod limits;
 mod lines_dialect;

@@ -205,6 +205,21 @@ fn nothing_is_lost_of_a_log_that_does_not_block() {
 }
 
 #[test]
+fn a_log_file_that_may_not_grow_does_not_end_the_server() {
+    let place = Place::new();
+    let log = place.socket.with_extension("log");
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -f 1; exec \"$0\" \"$@\" 2>\"$LOG\""]);
+    command.arg(env!("CARGO_BIN_EXE_ipc-server"));
+    command.args(["--log", LOG_MESSAGES, "--listen", &place.address]);
+    let server = place.spawn(command.env("LOG", &log).stdout(Stdio::null()));
+    log_messages(&mut server.hello("client"), 100);
+    stop(server);
+    let n_bytes = std::fs::metadata(log).unwrap().len();
+    assert!([512, 1024].contains(&n_bytes), "{n_bytes} bytes");
+}
+
+#[test]
 fn a_server_starts_whatever_its_standard_output_is() {
     let (_reader, full) = full_pipe();
     for stdout in [

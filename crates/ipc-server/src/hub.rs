@@ -24,7 +24,12 @@ use mio::{Events, Interest, Poll, Registry, Token};
 
 use self::reading::CHUNK_BYTES;
 use crate::{
-    SERVER_NAME, connection::Connection, listener::Listener, polling::Polling, server::Settings,
+    SERVER_NAME,
+    connection::Connection,
+    incidents::{Incident, Incidents},
+    listener::Listener,
+    polling::Polling,
+    server::Settings,
     stream::Stream,
 };
 
@@ -65,6 +70,7 @@ pub(crate) struct Hub {
     lingering: VecDeque<(Instant, SessionId)>,
     receive_bytes: usize,
     polling: Polling,
+    incidents: Incidents,
     is_stopping: Arc<AtomicBool>,
     drops_at: Option<Instant>,
 }
@@ -101,6 +107,7 @@ impl Hub {
             lingering: VecDeque::new(),
             receive_bytes: 0,
             polling: Polling::new(busy_poll, now),
+            incidents: Incidents::default(),
             is_stopping,
             drops_at: None,
         })
@@ -143,7 +150,7 @@ impl Hub {
     /// How long the loop may sleep; `None` until something happens.
     fn timeout(&mut self, now: Instant) -> Option<Duration> {
         let has_work = !self.ready.is_empty() || !self.dirty.is_empty();
-        if has_work || self.listeners.iter().any(|listener| listener.is_ready) {
+        if has_work || self.listeners.iter().any(Listener::may_accept) {
             return Some(Duration::ZERO);
         }
         let paced = self.paced.front().map(|&(until, _)| until);
@@ -158,6 +165,7 @@ impl Hub {
             paced,
             lingering,
             resting,
+            self.incidents.timeout(),
             self.drops_at,
         ];
         let next = deadlines.into_iter().flatten().min()?;
@@ -182,12 +190,11 @@ impl Hub {
             connection.is_write_closed |= event.is_write_closed() || event.is_error();
             if event.is_writable() && !connection.is_writable {
                 connection.is_writable = true;
-                watch(
-                    self.poll.registry(),
-                    connection,
-                    event.token(),
-                    Interest::READABLE,
-                );
+                let interest = Interest::READABLE;
+                if let Err(error) = watch(self.poll.registry(), connection, event.token(), interest)
+                {
+                    not_watched(&mut self.incidents, connection.id, &error);
+                }
                 if !connection.is_dirty {
                     connection.is_dirty = true;
                     self.dirty.push(connection.id);
@@ -203,6 +210,7 @@ impl Hub {
 
     /// Does what the time has come for.
     fn pass_time(&mut self, now: Instant) {
+        self.incidents.pass_time(now);
         self.broker.handle_timeout(now);
         self.apply(now);
         while let Some(&(until, session)) = self.paced.front()
@@ -238,10 +246,9 @@ impl Hub {
     fn close(&mut self, session: SessionId, reason: CloseReason, now: Instant) {
         tracing::debug!(client = session.client(), %reason, "closing");
         if reason == CloseReason::SlowConsumer {
-            tracing::warn!(
-                client = session.client(),
-                "closed: it does not read what it is sent"
-            );
+            self.incidents.note(Incident::SlowConsumer, now, |what| {
+                tracing::warn!(client = session.client(), "{what}");
+            });
             return self.drop_connection(session, reason, now);
         }
         let Some(connection) = connection(&mut self.connections, session) else {
@@ -274,23 +281,26 @@ impl Hub {
         for n in 0..self.listeners.len() {
             for _ in 0..ACCEPTS_PER_TURN {
                 let listener = &mut self.listeners[n];
-                if !listener.is_ready || self.drops_at.is_some() {
+                if !listener.may_accept() || self.drops_at.is_some() {
                     break;
                 }
-                if let Some(stream) = listener.accept(now) {
-                    self.welcome(stream);
+                if let Some(stream) = listener.accept(&mut self.incidents, now) {
+                    self.welcome(stream, now);
                 }
             }
         }
     }
 
     /// Makes a connection of a socket, or tells it why not.
-    fn welcome(&mut self, mut stream: Stream) {
+    fn welcome(&mut self, mut stream: Stream, now: Instant) {
         let peer = stream.peer();
         let session = match self.broker.open(peer.clone()) {
             Ok(session) => session,
             Err(refusal) => {
-                tracing::warn!(address = ?peer.address, %refusal, "connection refused");
+                self.incidents
+                    .note(Incident::ConnectionRefused, now, |what| {
+                        tracing::warn!(address = ?peer.address, %refusal, "{what}");
+                    });
                 let error = refusal.to_line();
                 // It is about to be closed; whether it hears why is not worth waiting for.
                 stream.write_all(&error).ok();
@@ -305,9 +315,9 @@ impl Hub {
             .registry()
             .register(&mut stream, token, Interest::READABLE);
         if let Err(error) = registered {
-            tracing::warn!(%error, "a connection cannot be watched");
+            not_watched(&mut self.incidents, session, &error);
             self.broker
-                .handle(Input::Closed(session, CloseReason::Failed), Instant::now());
+                .handle(Input::Closed(session, CloseReason::Failed), now);
             return;
         }
         tracing::debug!(client = session.client(), address = ?peer.address, "connected");
@@ -352,12 +362,21 @@ impl Hub {
     }
 }
 
-/// Changes what is to be told of a connection.
-fn watch(registry: &Registry, connection: &mut Connection, token: Token, interest: Interest) {
-    if let Err(error) = registry.reregister(&mut connection.stream, token, interest) {
-        // Only a system without memory refuses; the connection is closed when it makes no progress.
-        tracing::warn!(client = connection.id.client(), %error, "a connection cannot be watched");
-    }
+/// Changes what is to be told of a connection. Only a system without memory refuses; the connection
+/// is closed when it makes no progress.
+fn watch(
+    registry: &Registry,
+    connection: &mut Connection,
+    token: Token,
+    interest: Interest,
+) -> io::Result<()> {
+    registry.reregister(&mut connection.stream, token, interest)
+}
+
+fn not_watched(incidents: &mut Incidents, session: SessionId, error: &io::Error) {
+    incidents.note(Incident::NotWatched, Instant::now(), |what| {
+        tracing::warn!(client = session.client(), %error, "{what}");
+    });
 }
 
 /// The connection of a session, unless another has taken its place.

@@ -16,6 +16,7 @@
 
 mod connection;
 mod hub;
+mod incidents;
 mod listener;
 mod polling;
 mod server;

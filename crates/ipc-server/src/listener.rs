@@ -10,7 +10,10 @@ use ipc_wire::{Address, DEFAULT_TCP_PORT};
 use mio::{Interest, Registry, Token, event::Source};
 use socket2::{Domain, Socket, TcpKeepalive, Type};
 
-use crate::stream::Stream;
+use crate::{
+    incidents::{Incident, Incidents},
+    stream::Stream,
+};
 
 /// Connections that may wait to be accepted: enough for a thousand clients that reconnect at once.
 const BACKLOG: i32 = 1024;
@@ -94,6 +97,8 @@ pub(crate) struct Listener {
     /// Accepting rests until then.
     pub(crate) rests_until: Option<Instant>,
     backoff: Duration,
+    /// Since when connections that could not be accepted wait.
+    failing_since: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -151,6 +156,7 @@ impl Listener {
             is_ready: true,
             rests_until: None,
             backoff,
+            failing_since: None,
         }
     }
 
@@ -164,8 +170,13 @@ impl Listener {
         }
     }
 
+    /// Returns whether a connection may wait and accepting does not rest.
+    pub(crate) const fn may_accept(&self) -> bool {
+        self.is_ready && self.rests_until.is_none()
+    }
+
     /// Accepts one connection, if one waits. After an error that will last, accepting rests.
-    pub(crate) fn accept(&mut self, now: Instant) -> Option<Stream> {
+    pub(crate) fn accept(&mut self, incidents: &mut Incidents, now: Instant) -> Option<Stream> {
         loop {
             let accepted = match &self.socket {
                 ListeningSocket::Tcp(socket) => socket.accept().and_then(|(stream, _)| {
@@ -183,20 +194,43 @@ impl Listener {
                     return Some(stream);
                 }
                 Err(error) => match error.kind() {
-                    io::ErrorKind::WouldBlock => self.is_ready = false,
+                    io::ErrorKind::WouldBlock => {
+                        self.is_ready = false;
+                        self.end_failing(incidents, now);
+                    }
                     io::ErrorKind::Interrupted
                     | io::ErrorKind::ConnectionAborted
                     | io::ErrorKind::ConnectionReset
                     | io::ErrorKind::InvalidInput => continue,
-                    _ => {
-                        tracing::warn!(%error, address = %self.address, "accepting rests");
-                        self.is_ready = false;
-                        self.rests_until = Some(now + self.backoff);
-                        self.backoff = (self.backoff * 2).min(LONGEST_BACKOFF);
-                    }
+                    _ => self.rest(&error, incidents, now),
                 },
             }
             return None;
+        }
+    }
+
+    /// Lets accepting rest; logs it when it begins to fail.
+    fn rest(&mut self, error: &io::Error, incidents: &mut Incidents, now: Instant) {
+        let address = &self.address;
+        if self.failing_since.is_none() {
+            self.failing_since = Some(now);
+            incidents.note(Incident::AcceptingRests, now, |what| {
+                tracing::warn!(%error, %address, "{what}");
+            });
+        }
+        tracing::debug!(%error, %address, rest = ?self.backoff, "cannot accept");
+        self.is_ready = false;
+        self.rests_until = Some(now + self.backoff);
+        self.backoff = (self.backoff * 2).min(LONGEST_BACKOFF);
+    }
+
+    /// Logs that accepting works again, once nobody waits any more.
+    fn end_failing(&mut self, incidents: &mut Incidents, now: Instant) {
+        if let Some(since) = self.failing_since.take() {
+            let (address, after) = (&self.address, now.saturating_duration_since(since));
+            incidents.note(Incident::AcceptingAgain, now, |what| {
+                tracing::warn!(%address, ?after, "{what}");
+            });
         }
     }
 }

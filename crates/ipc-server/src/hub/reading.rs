@@ -9,6 +9,7 @@ use ipc_core::{CloseReason, Input, SessionId};
 use ipc_wire::{Decoder, Fault};
 
 use super::{Hub, connection};
+use crate::incidents::Incident;
 
 /// What is read from one connection in one turn: a thousand small messages, or a quarter of a
 /// millisecond of looking through large ones.
@@ -105,10 +106,9 @@ impl Hub {
             .filter(|connection| !connection.is_closing);
         if let Some(largest) = open.max_by_key(|connection| connection.buffered_bytes()) {
             let session = largest.id;
-            tracing::warn!(
-                client = session.client(),
-                "closed to free memory for messages"
-            );
+            self.incidents.note(Incident::NoMemory, now, |what| {
+                tracing::warn!(client = session.client(), "{what}");
+            });
             self.broker
                 .handle(Input::Broken(session, &Fault::NoMemory), now);
         }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use ipc_core::{CloseReason, Input, SessionId};
 use mio::{Interest, Token};
 
-use super::{Hub, connection, watch};
+use super::{Hub, connection, not_watched, watch};
 use crate::connection::Written;
 
 /// What is written to one connection in one turn, so that a large message shares the turn.
@@ -54,7 +54,9 @@ impl Hub {
                 Ok(Written::Blocked) => {
                     let token = Token(self.first_connection + session.slot());
                     let interest = Interest::READABLE | Interest::WRITABLE;
-                    watch(self.poll.registry(), connection, token, interest);
+                    if let Err(error) = watch(self.poll.registry(), connection, token, interest) {
+                        not_watched(&mut self.incidents, session, &error);
+                    }
                     self.broker.handle(Input::Written(session, 0), now);
                     return false;
                 }

@@ -10,6 +10,7 @@ mod ignored_signals;
 mod isolation;
 mod limits;
 mod lines_dialect;
+mod log_volume;
 mod process;
 mod protocol_document;
 mod seed_dialect;

@@ -20,6 +20,7 @@ mod lex;
 mod message;
 mod mode;
 mod name;
+mod pattern;
 mod row;
 mod scan;
 mod text;
@@ -36,7 +37,8 @@ pub use crate::{
         Call, Event, Listen, Message, Outcome, Payload, Register, Reply, Success, Text, Wait,
     },
     mode::{Mode, UnknownMode},
-    name::{InvalidName, InvalidPattern, MAX_NAME_BYTES, Name, Pattern, Token},
+    name::{InvalidName, MAX_NAME_BYTES, Name, is_reserved},
+    pattern::{InvalidPattern, Pattern, Token},
 };
 
 /// The version of the protocol that this crate speaks, as said in `hello`.
@@ -45,5 +47,5 @@ pub const PROTOCOL: u32 = 1;
 /// The reserved object through which a peer talks to the server itself.
 pub const IPC_OBJECT: &str = "ipc";
 
-/// What the names of the server's own events begin with; nobody else may send them.
+/// What the names of the server's own events begin with.
 pub const IPC_EVENT_PREFIX: &str = "ipc.";

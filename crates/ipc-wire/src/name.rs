@@ -1,16 +1,19 @@
-//! Names of objects and events, and the patterns that match event names.
+//! Names of objects and events.
 //!
 //! Parsed once; afterwards the type is the proof.
 
-use std::{borrow::Borrow, fmt};
+use std::{borrow::Borrow, fmt, sync::Arc};
+
+use crate::IPC_OBJECT;
 
 /// The longest name, in bytes of UTF-8: as in D-Bus, and short enough that a table of names
 /// stays small whatever peers choose.
 pub const MAX_NAME_BYTES: usize = 255;
 
-/// The name of an object or an event: 1 to 255 bytes without control characters.
+/// The name of an object or an event: 1 to 255 bytes without control characters. Cheap to clone:
+/// the text is shared.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct Name(Box<str>);
+pub struct Name(Arc<str>);
 
 /// The text is not a name.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -61,6 +64,20 @@ impl Name {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Returns whether the name is the server's own: see [`is_reserved`].
+    #[must_use]
+    pub fn is_reserved(&self) -> bool {
+        is_reserved(&self.0)
+    }
+}
+
+/// Returns whether a name belongs to the server, as an object and as an event: `ipc` and
+/// everything under `ipc.`.
+#[must_use]
+pub fn is_reserved(name: &str) -> bool {
+    name.strip_prefix(IPC_OBJECT)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 impl Borrow<str> for Name {
@@ -80,90 +97,6 @@ impl TryFrom<&str> for Name {
 
     fn try_from(text: &str) -> Result<Self, InvalidName> {
         Self::new(text)
-    }
-}
-
-/// A pattern over event names: dots separate tokens, `*` is one token, `>` is the rest (one or
-/// more tokens). The words are those of NATS.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub struct Pattern(Name);
-
-/// The text is not a pattern.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum InvalidPattern {
-    /// It is not even a name.
-    #[error(transparent)]
-    Name(#[from] InvalidName),
-    /// Two dots follow each other, or one stands at an end.
-    #[error("a pattern has no empty token between its dots")]
-    EmptyToken,
-    /// `>` stands before the end.
-    #[error("'>' may only be the last token of a pattern")]
-    RestNotLast,
-}
-
-/// One token of a [`Pattern`].
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Token<'a> {
-    /// This very token.
-    Literal(&'a str),
-    /// `*`: any one token.
-    Any,
-    /// `>`: one token or more, up to the end.
-    Rest,
-}
-
-impl Pattern {
-    /// Checks a text.
-    ///
-    /// # Errors
-    ///
-    /// [`InvalidPattern`] says which rule it breaks.
-    pub fn new(text: &str) -> Result<Self, InvalidPattern> {
-        let name = Name::new(text)?;
-        let mut tokens = text.split('.').peekable();
-        while let Some(token) = tokens.next() {
-            if token.is_empty() {
-                return Err(InvalidPattern::EmptyToken);
-            }
-            if token == ">" && tokens.peek().is_some() {
-                return Err(InvalidPattern::RestNotLast);
-            }
-        }
-        Ok(Self(name))
-    }
-
-    /// The pattern as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        self.0.as_str()
-    }
-
-    /// The tokens between the dots.
-    pub fn tokens(&self) -> impl Iterator<Item = Token<'_>> {
-        self.as_str().split('.').map(|token| match token {
-            "*" => Token::Any,
-            ">" => Token::Rest,
-            literal => Token::Literal(literal),
-        })
-    }
-
-    /// Whether the pattern matches an event's name.
-    #[must_use]
-    pub fn matches(&self, event: &str) -> bool {
-        let mut event_tokens = event.split('.');
-        for token in self.tokens() {
-            let Some(event_token) = event_tokens.next() else {
-                return false;
-            };
-            match token {
-                Token::Literal(literal) if literal != event_token => return false,
-                Token::Literal(_) | Token::Any => {}
-                Token::Rest => return true,
-            }
-        }
-        event_tokens.next().is_none()
     }
 }
 
@@ -196,33 +129,14 @@ mod tests {
     }
 
     #[test]
-    fn a_star_is_one_token_and_an_angle_the_rest() {
-        let matches = |pattern: &str, event| Pattern::new(pattern).unwrap().matches(event);
-        assert!(matches("a.*.c", "a.b.c"));
-        assert!(!matches("a.*.c", "a.c"));
-        assert!(!matches("a.*", "a"));
-        assert!(!matches("a.*", "a.b.c"));
-        assert!(matches("a.>", "a.b"));
-        assert!(matches("a.>", "a.b.c"));
-        assert!(!matches("a.>", "a"));
-        assert!(matches(">", "anything at all"));
-        assert!(matches("*", "a..b".split('.').next().unwrap()));
-        assert!(matches("a.*.b", "a..b"));
-    }
-
-    #[test]
-    fn a_pattern_has_no_empty_token_and_its_rest_stands_last() {
-        assert_eq!(Pattern::new("a..b"), Err(InvalidPattern::EmptyToken));
-        assert_eq!(Pattern::new(".a"), Err(InvalidPattern::EmptyToken));
-        assert_eq!(Pattern::new("a."), Err(InvalidPattern::EmptyToken));
-        assert_eq!(Pattern::new(">.a"), Err(InvalidPattern::RestNotLast));
-        assert_eq!(
-            Pattern::new(""),
-            Err(InvalidPattern::Name(InvalidName::Empty))
-        );
-        assert!(
-            Pattern::new("a*.b>").is_ok(),
-            "only a whole token is special"
-        );
+    fn ipc_and_what_is_under_it_are_reserved() {
+        for name in ["ipc", "ipc.", "ipc.x", "ipc..x", "ipc.object.registered"] {
+            assert!(Name::new(name).unwrap().is_reserved(), "{name}");
+        }
+        for name in [
+            "ipcs", "ipc-x", "ipc/x", "IPC", ".ipc", "a.ipc", " ipc", "ip",
+        ] {
+            assert!(!Name::new(name).unwrap().is_reserved(), "{name}");
+        }
     }
 }

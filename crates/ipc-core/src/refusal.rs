@@ -6,6 +6,10 @@ use ipc_wire::{Code, Dialect, Message, Outcome, Payload, Reply, Text};
 
 use crate::sessions::json;
 
+/// The most bytes of a text that says why: room for the longest name, escaped, and for a person's
+/// patience. Peers may send methods and parameters of 16 MiB.
+const MAX_TEXT_BYTES: usize = 2048;
+
 /// Why a request was declined, with a code for programs and a line for people.
 ///
 /// A refusal is expected and answered; the connection lives on.
@@ -46,11 +50,15 @@ impl Refusal {
         }
     }
 
+    /// Cuts a text that is too long, for it may repeat what a peer sent.
     pub(crate) fn new(code: Code, text: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            code,
-            text: text.into(),
+        let mut text = text.into();
+        if MAX_TEXT_BYTES < text.len() {
+            let mut ends = (0..=MAX_TEXT_BYTES).rev();
+            let start = ends.find_map(|end| text.get(..end));
+            text = format!("{}…", start.unwrap_or_default()).into();
         }
+        Self { code, text }
     }
 
     /// The refusal as a message on a line, for a peer that never becomes a session.

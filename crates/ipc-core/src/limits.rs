@@ -21,6 +21,15 @@ pub struct Limits {
     pub wait_names: usize,
     /// Bytes of an object's interface description: the server keeps it as long as the object.
     pub interface_bytes: usize,
+    /// Entries of one page of a list (`objects`, `clients`): a page is made in one go, while
+    /// everybody else waits.
+    pub page_entries: usize,
+    /// Bytes of the entries of one page, unless a single one has more: a page fits well into a
+    /// queue, and into the memory of whoever asks.
+    pub page_bytes: usize,
+    /// Providers, standbys or objects that one entry of a list names; of further ones it only says
+    /// how many there are.
+    pub entry_items: usize,
     /// Bytes that may be queued for one connection. A message is always taken by an empty queue,
     /// so that the largest message can be sent.
     pub outbox_bytes: usize,
@@ -49,6 +58,9 @@ impl Default for Limits {
             requests: 4096,
             wait_names: 256,
             interface_bytes: 64 * 1024,
+            page_entries: 1000,
+            page_bytes: 256 * 1024,
+            entry_items: 64,
             outbox_bytes: 8 * 1024 * 1024,
             queued_bytes: 256 * 1024 * 1024,
             stall: Duration::from_secs(10),

@@ -1,6 +1,9 @@
 //! Which session provides which object.
 
-use std::collections::VecDeque;
+use std::{
+    collections::{BTreeSet, VecDeque},
+    ops::Bound,
+};
 
 use ipc_wire::{Mode, Name};
 
@@ -30,6 +33,11 @@ impl Object {
         self.providers
             .first()
             .map_or(Mode::Exclusive, |claim| claim.mode)
+    }
+
+    /// Everybody who provides it, and then everybody who stands by.
+    pub(crate) fn claims(&self) -> impl Iterator<Item = &Claim> {
+        self.providers.iter().chain(&self.standby)
     }
 
     pub(crate) fn interface(&self) -> Option<&[u8]> {
@@ -75,6 +83,8 @@ pub(crate) struct Providers {
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
     objects: Names<Object>,
+    /// The names of all objects in order, so that a list can begin at any of them.
+    in_order: BTreeSet<Name>,
 }
 
 impl Registry {
@@ -90,9 +100,19 @@ impl Registry {
         self.objects.len()
     }
 
-    /// All objects, by name.
-    pub(crate) fn sorted(&self) -> Vec<(&str, &Object)> {
-        self.objects.sorted()
+    /// Returns the objects by name, from the first one after a name.
+    pub(crate) fn after(&self, name: Option<&str>) -> impl Iterator<Item = (&Name, &Object)> {
+        let start = name.map_or(Bound::Unbounded, Bound::Excluded);
+        let names = self.in_order.range::<str, _>((start, Bound::Unbounded));
+        names.filter_map(|name| Some((name, self.objects.get(name.as_str())?)))
+    }
+
+    /// Checks that every object is in both tables, and that somebody provides it.
+    pub(crate) fn assert_invariants(&self) {
+        assert_eq!(self.in_order.len(), self.objects.len());
+        assert_eq!(self.after(None).count(), self.objects.len());
+        let mut objects = self.after(None);
+        assert!(objects.all(|(_, object)| !object.providers.is_empty()));
     }
 
     /// The providers of an object in the order in which they are to be asked for the next call;
@@ -119,8 +139,13 @@ impl Registry {
         Some(object.providers.get(place)?.session)
     }
 
-    pub(crate) fn claim(&mut self, name: &Name, claim: Claim) -> Claimed {
+    /// Gives a name to a session, if its mode allows that and the modes of the others.
+    ///
+    /// A session that provides the object goes on doing so, whatever it asks for. One that stands
+    /// by is treated as one that has nothing, but keeps its place when it is refused.
+    pub(crate) fn claim(&mut self, name: &Name, mut claim: Claim) -> Claimed {
         let Some((_, object)) = self.objects.find(name.as_str().as_bytes()) else {
+            self.in_order.insert(name.clone());
             self.objects.get_or_insert(name.as_str(), || Object {
                 providers: vec![claim],
                 standby: VecDeque::new(),
@@ -137,29 +162,33 @@ impl Registry {
             }
             return Claimed::Renewed;
         }
-        if let Some(place) = object.standby.iter().position(own) {
-            // Who stands by may take the name over; it only loses its place in the queue then.
-            if claim.mode != Mode::Replace || !is_alone {
-                return Claimed::Renewed;
-            }
-            object.standby.remove(place);
-        }
-        match claim.mode {
-            Mode::Shared if object.mode() == Mode::Shared => {
-                object.providers.push(claim);
-                Claimed::Provides { replaced: None }
-            }
-            Mode::Replace if object.providers.len() == 1 => {
-                let replaced = object.providers.first().map(|known| known.session);
-                object.providers = vec![claim];
-                Claimed::Provides { replaced }
-            }
+        let place = object.standby.iter().position(own);
+        let may_provide = match claim.mode {
+            Mode::Shared => object.mode() == Mode::Shared,
+            Mode::Replace => is_alone,
             Mode::Queue => {
+                if let Some(known) = place.and_then(|place| object.standby.get_mut(place)) {
+                    known.interface = claim.interface.or(known.interface.take());
+                    return Claimed::Renewed;
+                }
                 object.standby.push_back(claim);
-                Claimed::StandsBy
+                return Claimed::StandsBy;
             }
-            Mode::Exclusive | Mode::Replace | Mode::Shared => Claimed::Taken,
+            Mode::Exclusive => false,
+        };
+        if !may_provide {
+            return Claimed::Taken;
         }
+        if let Some(known) = place.and_then(|place| object.standby.remove(place)) {
+            claim.interface = claim.interface.or(known.interface);
+        }
+        if claim.mode == Mode::Replace {
+            let replaced = object.providers.first().map(|known| known.session);
+            object.providers = vec![claim];
+            return Claimed::Provides { replaced };
+        }
+        object.providers.push(claim);
+        Claimed::Provides { replaced: None }
     }
 
     pub(crate) fn release(&mut self, name: &str, session: SessionId) -> Released {
@@ -184,6 +213,7 @@ impl Registry {
             return Released::Provided { successor };
         }
         self.objects.remove(index);
+        self.in_order.remove(name);
         Released::Provided { successor: None }
     }
 }

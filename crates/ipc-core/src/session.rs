@@ -1,6 +1,9 @@
 //! A connected peer's state.
 
-use std::{collections::VecDeque, time::Instant};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    time::Instant,
+};
 
 use ipc_wire::{Dialect, Id, Name, RequestId};
 
@@ -89,7 +92,8 @@ pub(crate) struct Session {
     pub(crate) waits: Vec<WaitId>,
     pub(crate) calls_out: CallList,
     pub(crate) calls_in: CallList,
-    pub(crate) objects: Vec<Name>,
+    /// What it provides or stands by for.
+    pub(crate) objects: BTreeSet<Name>,
     pub(crate) subscriptions: Vec<Subscription>,
     pub(crate) seed_provider: SeedProvider,
     /// Events that it missed and has not been told of.
@@ -119,7 +123,7 @@ impl Session {
             waits: Vec::new(),
             calls_out: CallList::default(),
             calls_in: CallList::default(),
-            objects: Vec::new(),
+            objects: BTreeSet::new(),
             subscriptions: Vec::new(),
             seed_provider: SeedProvider::default(),
             lost: Vec::new(),

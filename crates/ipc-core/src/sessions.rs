@@ -1,6 +1,9 @@
 //! All sessions, and the one way by which anything is sent to one.
 
-use std::collections::VecDeque;
+use std::{
+    collections::{BTreeMap, VecDeque},
+    ops::Bound,
+};
 
 use ipc_wire::{Dialect, Encode, Id, Message, Outcome, Payload, Reply, Success, Text, Wait};
 use slab::Slab;
@@ -51,6 +54,8 @@ impl<'a> Answer<'a> {
 #[derive(Debug)]
 pub(crate) struct Sessions {
     table: Slab<Session>,
+    /// The slots of all sessions by their clients' numbers, so that a list can begin at any of them.
+    slots: BTreeMap<u64, usize>,
     n_opened: u64,
     buffers: Buffers,
     outputs: VecDeque<Output>,
@@ -66,6 +71,7 @@ impl Sessions {
     pub(crate) fn new(outbox_limit: usize, total_limit: usize) -> Self {
         Self {
             table: Slab::new(),
+            slots: BTreeMap::new(),
             n_opened: 0,
             buffers: Buffers::default(),
             outputs: VecDeque::new(),
@@ -84,6 +90,7 @@ impl Sessions {
             client: self.n_opened,
         };
         entry.insert(Session::new(id, peer));
+        self.slots.insert(id.client, id.slot);
         id
     }
 
@@ -91,6 +98,7 @@ impl Sessions {
     pub(crate) fn remove(&mut self, id: SessionId) {
         if self.any(id).is_some() {
             let mut session = self.table.remove(id.slot);
+            self.slots.remove(&id.client);
             self.queued_bytes -= session.queued_bytes();
             session.outbox.clear(&mut self.buffers);
         }
@@ -104,7 +112,24 @@ impl Sessions {
         self.queued_bytes
     }
 
-    /// The sessions that have not ended, by their numbers.
+    /// Returns the sessions that have not ended, from the first one whose client's number is
+    /// greater than this.
+    pub(crate) fn after(&self, client: u64) -> impl Iterator<Item = &Session> {
+        let slots = self
+            .slots
+            .range((Bound::Excluded(client), Bound::Unbounded));
+        slots
+            .filter_map(|(_, &slot)| self.table.get(slot))
+            .filter(|session| !session.is_closing)
+    }
+
+    /// The session of a client, if it has not ended.
+    pub(crate) fn by_client(&self, client: u64) -> Option<&Session> {
+        let slot = *self.slots.get(&client)?;
+        self.get(SessionId { slot, client })
+    }
+
+    /// The sessions that have not ended, by their slots.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Session> {
         self.table
             .iter()

@@ -67,7 +67,7 @@ impl Subscriptions {
             listeners.iter().for_each(&mut found);
         }
         if !self.patterns.is_empty() {
-            let is_own = event.starts_with(ipc_wire::IPC_EVENT_PREFIX);
+            let is_own = ipc_wire::is_reserved(event);
             self.patterns.listeners(event, is_own, &mut found);
         }
     }

@@ -2,12 +2,13 @@
 //! the front, one JSON value for each message, no bounds in bytes.
 
 mod leaving;
+mod listing;
 mod naming;
 mod publishing;
 
 use serde_json::{Value, json};
 
-pub(crate) use self::publishing::hears;
+pub(crate) use self::{listing::Listed, publishing::hears};
 
 /// A connection, by the order in which it was opened.
 pub(crate) type Place = usize;
@@ -74,6 +75,7 @@ pub(crate) struct Quotas {
     pub(crate) names: usize,
     pub(crate) subscriptions: usize,
     pub(crate) requests: usize,
+    pub(crate) entry_items: usize,
 }
 
 /// What the model counts; named as in [`ipc_core::Stats`].

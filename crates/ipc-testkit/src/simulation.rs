@@ -26,6 +26,7 @@ const QUOTAS: Quotas = Quotas {
     names: 3,
     subscriptions: 5,
     requests: 8,
+    entry_items: 2,
 };
 
 /// How long the simulated server drains.
@@ -90,6 +91,7 @@ impl Simulation {
                 limits.names = QUOTAS.names;
                 limits.subscriptions = QUOTAS.subscriptions;
                 limits.requests = QUOTAS.requests;
+                limits.entry_items = QUOTAS.entry_items;
             }
             Weather::Rough => {
                 limits.outbox_bytes = 700;

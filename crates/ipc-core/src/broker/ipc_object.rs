@@ -4,17 +4,16 @@ use std::{fmt, time::Instant};
 
 use ipc_wire::{Call, Code, Dialect, Id, Name, Outcome, PROTOCOL, Payload, Text};
 use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::{json as value, value::RawValue};
+use serde_json::{Number, json as value, value::RawValue};
 
 use super::{
     Broker,
     publishing::read_subscription,
-    reports::{ClientReport, Greeting, GreetingLimits, ObjectReport, StatsReport},
+    reports::{Greeting, GreetingLimits, ObjectReport, StatsReport},
 };
 use crate::{
     io::SessionId,
     refusal::Refusal,
-    registry::Object,
     session::ReplyTo,
     sessions::{Answer, json},
 };
@@ -24,14 +23,28 @@ const INTERFACE: &str = include_str!("ipc_interface.json");
 
 #[derive(Debug, Deserialize)]
 struct Hello {
-    #[serde(default = "current_protocol")]
-    protocol: u32,
+    #[serde(default)]
+    protocol: Option<Whole>,
     #[serde(default)]
     name: Option<String>,
 }
 
-const fn current_protocol() -> u32 {
-    PROTOCOL
+/// A whole number from 0, however it is written: `100`, `100.0` or `1e2`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(try_from = "Number")]
+pub(super) struct Whole(pub(super) u64);
+
+impl TryFrom<Number> for Whole {
+    type Error = String;
+
+    fn try_from(number: Number) -> Result<Self, Self::Error> {
+        // Text of the shortest form has no point and no exponent where a fraction is whole.
+        let whole = |fraction: f64| format!("{fraction}").parse().ok();
+        let value = number.as_u64().or_else(|| whole(number.as_f64()?));
+        value
+            .map(Self)
+            .ok_or_else(|| format!("{number} is not a whole number from 0"))
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -63,15 +76,17 @@ impl Broker {
         let response = match &*method {
             "hello" => self.hello(caller, to, read_param(call)?)?,
             "ping" => json(&value!({ "pong": true })),
-            "objects" => self.objects(),
+            "objects" => self.list_objects(&read_param(call)?),
             "describe" => {
                 let ObjectParam { object } = read_param(call)?;
+                Name::check(&object).map_err(Refusal::invalid_name)?;
                 return self.describe(caller, to, &object);
             }
-            "clients" => self.clients(),
+            "clients" => self.list_clients(&read_param(call)?)?,
             "stats" => self.show_stats(now),
             "unregister" => {
                 let ObjectParam { object } = read_param(call)?;
+                Name::check(&object).map_err(Refusal::invalid_name)?;
                 self.release(caller, &object, "unregistered")?;
                 json(&value!({ "object": object }))
             }
@@ -97,11 +112,10 @@ impl Broker {
     }
 
     fn hello(&mut self, id: SessionId, to: ReplyTo<'_>, hello: Hello) -> Result<Vec<u8>, Refusal> {
-        if hello.protocol != PROTOCOL {
-            let text = format!(
-                "this server speaks protocol {PROTOCOL}, not protocol {}",
-                hello.protocol
-            );
+        if let Some(Whole(protocol)) = hello.protocol
+            && protocol != u64::from(PROTOCOL)
+        {
+            let text = format!("this server speaks protocol {PROTOCOL}, not protocol {protocol}");
             return Err(Refusal::new(Code::Unsupported, text));
         }
         let name = hello.name.as_deref().map(Name::new).transpose();
@@ -137,16 +151,6 @@ impl Broker {
         }))
     }
 
-    fn objects(&self) -> Vec<u8> {
-        let objects = self.registry.sorted().into_iter();
-        let reports = objects.map(|(name, object)| self.report_object(name, object));
-        json(&reports.collect::<Vec<_>>())
-    }
-
-    fn report_object<'a>(&'a self, name: &'a str, object: &Object) -> ObjectReport<'a> {
-        ObjectReport::new(name, object, &self.sessions)
-    }
-
     /// The interface is spliced in as its provider wrote it.
     fn describe(&mut self, caller: SessionId, to: ReplyTo<'_>, name: &str) -> Result<(), Refusal> {
         let one_line: String = INTERFACE.lines().map(str::trim_start).collect();
@@ -166,17 +170,6 @@ impl Broker {
         let outcome = Outcome::Response(Payload::from_pretty_json(&response));
         self.sessions.answer(caller, to, Answer::Outcome(outcome));
         Ok(())
-    }
-
-    fn clients(&self) -> Vec<u8> {
-        let mut sessions: Vec<_> = self.sessions.iter().collect();
-        sessions.sort_unstable_by_key(|session| session.id.client());
-        json(
-            &sessions
-                .into_iter()
-                .map(ClientReport::new)
-                .collect::<Vec<_>>(),
-        )
     }
 
     fn show_stats(&self, now: Instant) -> Vec<u8> {
@@ -204,7 +197,9 @@ impl Broker {
 }
 
 fn read_param<T: DeserializeOwned>(call: &Call<'_>) -> Result<T, Refusal> {
-    let param = call.param.unwrap_or(Payload::from_json(b"{}"));
+    // Many a serializer writes what is absent as null.
+    let param = call.param.filter(|param| param.json() != b"null");
+    let param = param.unwrap_or(Payload::from_json(b"{}"));
     let refuse = |why: &dyn fmt::Display| {
         let method = call.method.decode().unwrap_or_default();
         let text = format!("the parameter of {method:?} is wrong: {why}");

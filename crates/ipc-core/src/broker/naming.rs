@@ -1,8 +1,11 @@
 //! Objects: who registers them, who gives them back, who waits for them.
 
-use std::time::Instant;
+use std::{borrow::Cow, time::Instant};
 
-use ipc_wire::{Code, Dialect, IPC_OBJECT, Mode, Name, Payload, Register, UnknownMode, Wait};
+use ipc_wire::{
+    Code, Dialect, IPC_OBJECT, MAX_NAME_BYTES, Mode, Name, Payload, Register, Text, UnknownMode,
+    Wait, is_reserved,
+};
 
 use super::{Broker, Timer, calling::deadline, reports::ObjectEvent};
 use crate::{
@@ -14,6 +17,9 @@ use crate::{
     sessions::{Answer, json},
     waits::{OpenWait, WaitId},
 };
+
+/// What one name may take in a list: the longest with all its characters escaped, and some space.
+const MAX_LISTED_BYTES: usize = 8 * MAX_NAME_BYTES;
 
 impl Broker {
     pub(super) fn register(&mut self, session: SessionId, register: &Register<'_>) {
@@ -31,7 +37,7 @@ impl Broker {
                     broker.note_object(session, name.clone());
                     broker.sessions.answer(session, to, ok);
                     if let Some(replaced) = replaced {
-                        broker.forget_object(replaced, &name);
+                        broker.forget_object(replaced, name.as_str());
                         broker.tell_unregistered(&name, replaced, "replaced");
                     }
                     broker.tell_registered(&name, session);
@@ -56,15 +62,8 @@ impl Broker {
         if self.drain_deadline.is_some() {
             return Err(Refusal::SHUTTING_DOWN);
         }
-        let not_unicode = || Refusal::invalid_name("the object's name is not Unicode");
-        let name = register.object.decode().ok_or_else(not_unicode)?;
-        let name = Name::new(&name).map_err(Refusal::invalid_name)?;
-        if name.as_str() == IPC_OBJECT {
-            return Err(Refusal::new(
-                Code::Denied,
-                "the object \"ipc\" is the server itself",
-            ));
-        }
+        let name = Name::new(&read_name(&register.object)?).map_err(Refusal::invalid_name)?;
+        refuse_reserved(name.as_str())?;
         let mode = register
             .mode
             .map(|mode| mode.decode().unwrap_or_default().parse());
@@ -79,12 +78,12 @@ impl Broker {
             let text = format!("\"interface\" may have {limit} bytes at the most");
             return Err(Refusal::new(Code::Denied, text));
         }
-        let objects = self
-            .sessions
-            .get(session)
-            .map_or(&[][..], |session| &session.objects);
-        if self.limits.names <= objects.len() && !objects.contains(&name) {
-            let text = format!("this connection has {} objects already", objects.len());
+        if let Some(session) = self.sessions.get(session)
+            && self.limits.names <= session.objects.len()
+            && !session.objects.contains(&name)
+        {
+            let n_objects = session.objects.len();
+            let text = format!("this connection has {n_objects} objects already");
             return Err(Refusal::new(Code::Denied, text));
         }
         let interface = register.interface.map(|interface| interface.json().into());
@@ -99,16 +98,14 @@ impl Broker {
     }
 
     fn note_object(&mut self, session: SessionId, name: Name) {
-        if let Some(session) = self.sessions.get_mut(session)
-            && !session.objects.contains(&name)
-        {
-            session.objects.push(name);
+        if let Some(session) = self.sessions.get_mut(session) {
+            session.objects.insert(name);
         }
     }
 
-    fn forget_object(&mut self, session: SessionId, name: &Name) {
+    fn forget_object(&mut self, session: SessionId, name: &str) {
         if let Some(session) = self.sessions.get_mut(session) {
-            session.objects.retain(|known| known != name);
+            session.objects.remove(name);
         }
     }
 
@@ -124,9 +121,7 @@ impl Broker {
             let text = format!("this connection has not registered the object {name:?}");
             return Err(Refusal::new(Code::NotOwner, text));
         }
-        if let Some(session) = self.sessions.get_mut(session) {
-            session.objects.retain(|known| known.as_str() != name);
-        }
+        self.forget_object(session, name);
         if let (Released::Provided { successor }, Ok(name)) = (released, Name::new(name)) {
             self.tell_unregistered(&name, session, reason);
             if let Some(successor) = successor {
@@ -209,13 +204,20 @@ impl Broker {
     }
 
     fn read_names(&self, list: Payload<'_>) -> Result<Vec<Name>, Refusal> {
+        let limit = self.limits.wait_names;
+        let too_many = || {
+            let text = format!("\"list\" may name {limit} objects at the most");
+            Err(Refusal::new(Code::Denied, text))
+        };
+        // A long message would become many times its size in names.
+        if limit.saturating_mul(MAX_LISTED_BYTES) < list.json().len() {
+            return too_many();
+        }
         let names: Vec<String> = list.parse().map_err(|_not_strings| {
             Refusal::invalid_name("\"list\" is an array of names of objects")
         })?;
-        if self.limits.wait_names < names.len() {
-            let limit = self.limits.wait_names;
-            let text = format!("\"list\" may name {limit} objects at the most");
-            return Err(Refusal::new(Code::Denied, text));
+        if limit < names.len() {
+            return too_many();
         }
         names
             .iter()
@@ -292,6 +294,21 @@ impl Broker {
         };
         self.sessions.answer(session, to, answer);
     }
+}
+
+/// Returns what a name in a message says; whether it is a name is for the caller to check.
+pub(super) fn read_name<'a>(name: &Text<'a>) -> Result<Cow<'a, str>, Refusal> {
+    name.decode()
+        .ok_or_else(|| Refusal::invalid_name("the name is not Unicode"))
+}
+
+/// Refuses to let a peer register an object, or publish an event, that is the server's own.
+pub(super) fn refuse_reserved(name: &str) -> Result<(), Refusal> {
+    if is_reserved(name) {
+        let text = "the name \"ipc\" and all names under \"ipc.\" are the server's own";
+        return Err(Refusal::new(Code::Denied, text));
+    }
+    Ok(())
 }
 
 /// Names as a JSON array.

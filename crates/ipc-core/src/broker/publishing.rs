@@ -1,15 +1,11 @@
 //! Events: from a publisher, or the server, to whoever listens at that moment.
 
-use std::borrow::Cow;
-
-use ipc_wire::{
-    Code, Dialect, Event, IPC_EVENT_PREFIX, LARGE_BYTES, Listen, Message, Name, Pattern, Payload,
-    Text,
-};
+use ipc_wire::{Code, Dialect, Event, LARGE_BYTES, Listen, Message, Name, Pattern, Payload, Text};
 use serde::Serialize;
 
 use super::{
     Broker,
+    naming::{read_name, refuse_reserved},
     reports::{ClientEvent, Lost},
 };
 use crate::{
@@ -66,10 +62,7 @@ impl Broker {
         self.request(session, event.id, |broker, to| {
             let name = read_name(&event.event)?;
             Name::check(&name).map_err(Refusal::invalid_name)?;
-            if name.starts_with(IPC_EVENT_PREFIX) {
-                let text = "events under \"ipc.\" are the server's own";
-                return Err(Refusal::new(Code::Denied, text));
-            }
+            refuse_reserved(&name)?;
             if event.retain {
                 return Err(Refusal::new(
                     Code::Unsupported,
@@ -254,12 +247,6 @@ pub(super) fn read_subscription(
         return Err(Refusal::invalid_name(why));
     }
     Ok(Subscription::Pattern(pattern))
-}
-
-fn read_name<'a>(event: &Text<'a>) -> Result<Cow<'a, str>, Refusal> {
-    event
-        .decode()
-        .ok_or_else(|| Refusal::invalid_name("the event's name is not Unicode"))
 }
 
 fn event<'a>(literal: &'a [u8], result: &'a [u8]) -> Message<'a> {

@@ -35,7 +35,11 @@ pub(super) struct ObjectReport<'a> {
     object: &'a str,
     mode: &'static str,
     providers: Vec<ClaimReport<'a>>,
+    #[serde(skip_serializing_if = "is_zero")]
+    more_providers: usize,
     standby: Vec<ClaimReport<'a>>,
+    #[serde(skip_serializing_if = "is_zero")]
+    more_standby: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -45,7 +49,13 @@ struct ClaimReport<'a> {
 }
 
 impl<'a> ObjectReport<'a> {
-    pub(super) fn new(name: &'a str, object: &Object, sessions: &'a Sessions) -> Self {
+    /// Names at most `max_items` providers, and as many who stand by.
+    pub(super) fn new(
+        name: &'a str,
+        object: &Object,
+        sessions: &'a Sessions,
+        max_items: usize,
+    ) -> Self {
         let report = |claim: &Claim| ClaimReport {
             client: claim.session.client(),
             name: sessions.get(claim.session).and_then(name_of),
@@ -53,8 +63,15 @@ impl<'a> ObjectReport<'a> {
         Self {
             object: name,
             mode: object.mode().as_str(),
-            providers: object.providers.iter().map(report).collect(),
-            standby: object.standby.iter().map(report).collect(),
+            providers: object
+                .providers
+                .iter()
+                .take(max_items)
+                .map(report)
+                .collect(),
+            more_providers: object.providers.len().saturating_sub(max_items),
+            standby: object.standby.iter().take(max_items).map(report).collect(),
+            more_standby: object.standby.len().saturating_sub(max_items),
         }
     }
 
@@ -68,7 +85,9 @@ impl<'a> ObjectReport<'a> {
             object: ipc_wire::IPC_OBJECT,
             mode: "exclusive",
             providers,
+            more_providers: 0,
             standby: Vec::new(),
+            more_standby: 0,
         }
     }
 }
@@ -83,6 +102,8 @@ pub(super) struct ClientReport<'a> {
     pid: Option<u32>,
     uid: Option<u32>,
     objects: Vec<&'a str>,
+    #[serde(skip_serializing_if = "is_zero")]
+    more_objects: usize,
     subscriptions: usize,
     calls_out: usize,
     calls_in: usize,
@@ -91,7 +112,8 @@ pub(super) struct ClientReport<'a> {
 }
 
 impl<'a> ClientReport<'a> {
-    pub(super) fn new(session: &'a Session) -> Self {
+    /// Names at most `max_items` objects.
+    pub(super) fn new(session: &'a Session, max_items: usize) -> Self {
         Self {
             client: session.id.client(),
             name: name_of(session),
@@ -102,7 +124,13 @@ impl<'a> ClientReport<'a> {
             address: &session.peer.address,
             pid: session.peer.pid,
             uid: session.peer.uid,
-            objects: session.objects.iter().map(Name::as_str).collect(),
+            objects: session
+                .objects
+                .iter()
+                .take(max_items)
+                .map(Name::as_str)
+                .collect(),
+            more_objects: session.objects.len().saturating_sub(max_items),
             subscriptions: session.subscriptions.len(),
             calls_out: session.calls_out.len(),
             calls_in: session.calls_in.len(),
@@ -167,6 +195,11 @@ impl<'a> ClientEvent<'a> {
 pub(super) struct Lost<'a> {
     pub(super) event: &'a str,
     pub(super) count: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+const fn is_zero(n_more: &usize) -> bool {
+    *n_more == 0
 }
 
 fn name_of(session: &Session) -> Option<&str> {

@@ -41,8 +41,11 @@ fn a_pattern_matches_token_by_token() {
         ("*.b", ".b", 1),
         (">", "anything at all", 1),
         ("a", "a", 1),
-        ("a*", "ab", 0),
-        ("*", "ipc", 1),
+        ("a.*", "a.", 1),
+        ("a.>", "a.", 1),
+        ("a..b", "a..b", 1),
+        ("a..b", "a.b", 0),
+        ("a.*.b", "a..b", 1),
     ];
     for (pattern, event, n_delivered) in cases {
         let mut world = world(&["a"]);

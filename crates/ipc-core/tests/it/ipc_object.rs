@@ -51,7 +51,7 @@ fn a_wrong_parameter_is_told_and_does_nothing() {
         }
     }
     let answer = ask(&mut world, "caller", "objects", json!({}));
-    assert_eq!(answer["response"][0]["object"], "mango");
+    assert_eq!(answer["response"]["objects"][0]["object"], "mango");
 }
 
 #[test]
@@ -67,10 +67,10 @@ fn objects_are_listed_by_name_with_who_has_them() {
     world.register_as("a", "m", "queue");
     assert_eq!(
         ask(&mut world, "a", "objects", json!({}))["response"],
-        json!([
+        json!({"objects": [
             {"object": "m", "mode": "exclusive", "providers": [c], "standby": [a]},
             {"object": "z", "mode": "shared", "providers": [b, a], "standby": []},
-        ])
+        ], "next": null})
     );
 }
 
@@ -168,16 +168,16 @@ fn clients_are_listed_by_number() {
     let answer = ask(&mut world, "caller", "clients", json!({}));
     let client = world.client("seed");
     assert_eq!(
-        answer["response"][0],
+        answer["response"]["clients"][0],
         json!({
             "client": client, "name": null, "dialect": "seed", "address": "unix:7", "pid": 7,
             "uid": 1000, "objects": ["m"], "subscriptions": 1, "calls_out": 0, "calls_in": 1,
             "queued_bytes": 0, "events_dropped": 0,
         })
     );
-    assert_eq!(answer["response"][1]["name"], "caller");
-    assert_eq!(answer["response"][1]["dialect"], "lines");
-    assert_eq!(answer["response"][1]["calls_out"], 1);
+    assert_eq!(answer["response"]["clients"][1]["name"], "caller");
+    assert_eq!(answer["response"]["clients"][1]["dialect"], "lines");
+    assert_eq!(answer["response"]["clients"][1]["calls_out"], 1);
 }
 
 #[test]

@@ -112,7 +112,7 @@ fn a_seed_listener_is_not_told_but_its_losses_are_counted() {
     assert_eq!(world.sent_to("listener").len(), n_taken + 1);
     assert_eq!(world.stats().events_dropped, 1);
     let clients = world.ask("publisher", r#"{"object":"ipc","method":"clients"}"#);
-    assert_eq!(clients["response"][0]["events_dropped"], 1);
+    assert_eq!(clients["response"]["clients"][0]["events_dropped"], 1);
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod dialects;
 mod events;
 mod half_close;
 mod ipc_object;
+mod listing;
 mod losses;
 mod malformed;
 mod names;

@@ -47,7 +47,7 @@ fn nothing_that_follows_is_done() {
     assert_eq!(codes(&told), ["none", "malformed"]);
     world.connect("judge");
     let answer = world.ask("judge", r#"{"object":"ipc","method":"objects"}"#);
-    assert_eq!(answer["response"].as_array().unwrap().len(), 0);
+    assert_eq!(answer["response"]["objects"].as_array().unwrap().len(), 0);
 }
 
 #[test]

@@ -214,3 +214,164 @@ fn one_who_stands_by_may_take_the_name_over() {
     let answer = world.ask("caller", r#"{"object":"mango","method":"m","id":2}"#);
     assert_eq!(codes(std::slice::from_ref(&answer)), ["object_not_found"]);
 }
+
+/// What becomes of whoever registers.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Then {
+    /// `OK`, and it provides the object, alone.
+    Provides,
+    /// `OK`, and it provides the object with those who did before.
+    Shares,
+    /// `OK`, and it stands by.
+    StandsBy,
+    /// `name_taken`, and nothing changes.
+    Taken,
+}
+
+/// A peer and the mode in which it registered.
+type Registered = (&'static str, &'static str);
+
+const MODES: [&str; 4] = ["exclusive", "replace", "queue", "shared"];
+
+/// What has happened before, as who registered in which mode, and what then becomes of `me` in
+/// each of the [`MODES`]: the table of the protocol document.
+const MATRIX: [(&[Registered], [Then; 4]); 9] = {
+    use Then::{Provides, Shares, StandsBy, Taken};
+    [
+        (&[], [Provides, Provides, Provides, Provides]),
+        (&[("a", "exclusive")], [Taken, Provides, StandsBy, Taken]),
+        (&[("a", "shared")], [Taken, Provides, StandsBy, Shares]),
+        (
+            &[("a", "shared"), ("b", "shared")],
+            [Taken, Taken, StandsBy, Shares],
+        ),
+        (&[("me", "exclusive")], [Provides; 4]),
+        (&[("a", "shared"), ("me", "shared")], [Shares; 4]),
+        (
+            &[("a", "exclusive"), ("me", "queue")],
+            [Taken, Provides, StandsBy, Taken],
+        ),
+        (
+            &[("a", "shared"), ("me", "queue")],
+            [Taken, Provides, StandsBy, Shares],
+        ),
+        (
+            &[("a", "shared"), ("b", "shared"), ("me", "queue")],
+            [Taken, Taken, StandsBy, Shares],
+        ),
+    ]
+};
+
+/// The names of those who provide the object, and of those who stand by.
+fn roles(world: &mut World) -> [Vec<String>; 2] {
+    let text = r#"{"object":"ipc","method":"objects","param":{},"id":"roles"}"#;
+    let answer = world.ask("judge", text);
+    let object = &answer["response"]["objects"][0];
+    ["providers", "standby"].map(|role| {
+        let peers = object[role].as_array().into_iter().flatten();
+        let name_of = |client: u64| {
+            let mut names = ["a", "b", "me", "later"]
+                .into_iter()
+                .filter(|name| world.is_open(name));
+            names
+                .find(|name| world.client(name) == client)
+                .unwrap()
+                .to_owned()
+        };
+        peers
+            .map(|peer| name_of(peer["client"].as_u64().unwrap()))
+            .collect()
+    })
+}
+
+#[test]
+fn whoever_registers_gets_ok_exactly_when_it_has_what_it_asked_for() {
+    for (before, then) in MATRIX {
+        for (mode, then) in MODES.into_iter().zip(then) {
+            for says_hello in [true, false] {
+                let case = format!("{mode} after {before:?}, hello {says_hello}");
+                register_once_more(before, mode, then, says_hello, &case);
+            }
+        }
+    }
+}
+
+fn register_once_more(before: &[Registered], mode: &str, then: Then, says_hello: bool, case: &str) {
+    let mut world = peers(&["judge", "a", "b", "later"]);
+    if says_hello {
+        world.hello("me");
+    } else {
+        world.connect("me");
+    }
+    for (peer, mode) in before {
+        world.register_as(peer, "mango", mode);
+    }
+    if !before.is_empty() {
+        world.register_as("later", "mango", "queue");
+    }
+    let [providers, standby] = roles(&mut world);
+
+    let answer = world.ask(
+        "me",
+        &format!(r#"{{"reg_object":"mango","mode":"{mode}"}}"#),
+    );
+
+    let is_refused = then == Then::Taken;
+    let code = if is_refused { "name_taken" } else { "none" };
+    assert_eq!(codes(std::slice::from_ref(&answer)), [code], "{case}");
+    assert_eq!(answer["success"] == "OK", !is_refused, "{case}");
+    let me = || "me".to_owned();
+    let with_me = |mut peers: Vec<String>| {
+        if !peers.contains(&me()) {
+            peers.push(me());
+        }
+        peers
+    };
+    let others = |peers: Vec<String>| -> Vec<String> {
+        peers.into_iter().filter(|peer| *peer != me()).collect()
+    };
+    let expected = match then {
+        Then::Taken => [providers, standby],
+        Then::Provides => [vec![me()], others(standby)],
+        Then::Shares => [with_me(providers), others(standby)],
+        Then::StandsBy => [providers, with_me(standby)],
+    };
+    assert_eq!(roles(&mut world), expected, "{case}");
+}
+
+#[test]
+fn a_refused_standby_is_promoted_when_its_time_comes() {
+    let mut world = peers(&["a", "b", "c", "caller"]);
+    world.register("a", "mango");
+    world.register_as("b", "mango", "queue");
+    world.register_as("c", "mango", "queue");
+    for mode in ["exclusive", "shared"] {
+        let answer = world.ask("b", &register("mango", mode));
+        assert_eq!(codes(std::slice::from_ref(&answer)), ["name_taken"]);
+    }
+    world.disconnect("a");
+    assert_eq!(asked(&mut world, &["b", "c"]), ["b"], "it kept its place");
+}
+
+#[test]
+fn one_who_stands_by_may_give_a_new_interface() {
+    let mut world = peers(&["a", "b", "caller"]);
+    world.register("a", "mango");
+    let with = |mode: &str, doc: u8| {
+        format!(r#"{{"reg_object":"mango","mode":"{mode}","interface":{{"doc":{doc}}},"id":0}}"#)
+    };
+    let doc = |world: &mut World| {
+        let text = r#"{"object":"ipc","method":"describe","param":{"object":"mango"},"id":9}"#;
+        world.ask("caller", text)["response"]["interface"]["doc"].clone()
+    };
+    world.ask("b", &with("queue", 1));
+    world.ask("b", &with("queue", 2));
+    let refused = world.ask("b", &with("exclusive", 3));
+    assert_eq!(codes(std::slice::from_ref(&refused)), ["name_taken"]);
+    world.disconnect("a");
+    assert_eq!(doc(&mut world), 2, "what was refused is not kept");
+    world.hello("c");
+    world.ask("c", &with("queue", 4));
+    world.register_as("c", "mango", "replace");
+    assert_eq!(doc(&mut world), 4, "what it gave while it stood by");
+}

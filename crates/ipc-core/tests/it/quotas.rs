@@ -75,8 +75,14 @@ fn names_in_one_list() {
     world.hello("peer");
     let answer = world.ask("peer", r#"{"list":["a","b"]}"#);
     assert_eq!(codes(&[answer]), ["none"]);
-    let answer = world.ask("peer", r#"{"list":["a","b","c"]}"#);
-    assert_eq!(codes(&[answer]), ["denied"]);
+    let longest = format!(r#""{}""#, r"\u0061".repeat(255));
+    let answer = world.ask("peer", &format!(r#"{{"list":[{longest}, {longest}]}}"#));
+    assert_eq!(codes(&[answer]), ["none"]);
+    let many = vec![r#""a""#; 100_000].join(",");
+    for list in [r#""a","b","c""#, &many] {
+        let answer = world.ask("peer", &format!(r#"{{"list":[{list}]}}"#));
+        assert_eq!(codes(&[answer]), ["denied"]);
+    }
 }
 
 #[test]

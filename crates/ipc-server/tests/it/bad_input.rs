@@ -75,7 +75,7 @@ fn each_fault_is_answered_once_and_ends_only_its_own_connection() {
     );
     let objects = caller.ask(r#"{"object":"ipc","method":"objects","id":2}"#);
     assert_eq!(
-        objects["response"].as_array().map(Vec::len),
+        objects["response"]["objects"].as_array().map(Vec::len),
         Some(1),
         "nothing was smuggled in"
     );
@@ -162,7 +162,7 @@ fn refused_requests_leave_the_connection_as_it_was() {
         "denied"
     );
     assert_eq!(
-        refused(r#"{"event_name":"a..b","match":"pattern","id":1}"#),
+        refused(r#"{"event_name":"a*","match":"pattern","id":1}"#),
         "invalid_name"
     );
     assert_eq!(

@@ -117,7 +117,7 @@ fn the_process_behind_a_connection_is_shown() {
     let server = ServerProcess::start_unix(&directory.path().join("ipc.sock"));
     let mut peer = server.hello("me");
     let clients = peer.ask(r#"{"object":"ipc","method":"clients","id":1}"#);
-    let me = &clients["response"][0];
+    let me = &clients["response"]["clients"][0];
     assert_eq!(me["name"], "me");
     if cfg!(target_os = "linux") {
         assert_eq!(me["pid"].as_u64(), Some(u64::from(std::process::id())));

@@ -51,7 +51,9 @@ impl Model {
         let session = &mut self.sessions[place];
         session.queue.clear();
         session.subscriptions.clear();
-        for name in session.objects.clone() {
+        let mut objects = session.objects.clone();
+        objects.sort();
+        for name in objects {
             self.release(place, &name, reason);
         }
     }

@@ -16,6 +16,9 @@ impl Model {
             if model.drain_deadline.is_some() {
                 return Some("shutting_down");
             }
+            if name == "ipc" || name.starts_with("ipc.") {
+                return Some("denied");
+            }
             let own = &model.sessions[place].objects;
             let is_own = own.iter().any(|known| known == name);
             if !is_own && model.quotas.names <= own.len() {
@@ -23,11 +26,9 @@ impl Model {
             }
             let ok = json!({ "success": "OK" });
             let object = model.objects.iter_mut().find(|object| object.name == name);
-            if let Some(object) = &object
-                && is_own
-                && (mode != "replace"
-                    || object.providers.len() != 1
-                    || object.providers[0] == place)
+            if object
+                .as_ref()
+                .is_some_and(|object| object.providers.contains(&place))
             {
                 model.renew(place, name, mode);
                 model.answer(place, to, ok);
@@ -43,6 +44,7 @@ impl Model {
                     next: 0,
                 }),
                 Some(object) if mode == "shared" && object.mode == "shared" => {
+                    object.standby.retain(|&(other, _)| other != place);
                     object.providers.push(place);
                 }
                 Some(object) if mode == "replace" && object.providers.len() == 1 => {
@@ -52,8 +54,10 @@ impl Model {
                     object.mode = mode;
                 }
                 Some(object) if mode == "queue" => {
-                    object.standby.push((place, mode));
-                    model.sessions[place].objects.push(name.to_owned());
+                    if !is_own {
+                        object.standby.push((place, mode));
+                        model.sessions[place].objects.push(name.to_owned());
+                    }
                     model.answer(place, to, ok);
                     return None;
                 }

@@ -3,13 +3,22 @@
 use serde_json::{Value, json};
 
 use super::{Player, Simulation, Weather, name};
-use crate::model::{Asked, Place};
+use crate::model::{Asked, Listed, Place};
 
 const MAX_PLAYERS: usize = 8;
-const OBJECTS: [&str; 5] = ["a", "b", "c", "d", "nobody"];
+const OBJECTS: [&str; 6] = ["a", "b", "c", "d", "ipc.x", "nobody"];
 const MODES: [&str; 4] = ["exclusive", "replace", "queue", "shared"];
-const EVENTS: [&str; 5] = ["e.a", "e.b", "e.a.c", "f", "e"];
-const PATTERNS: [&str; 6] = ["e.*", ">", "e.>", "*.a", "ipc.object.>", "ipc.>"];
+const EVENTS: [&str; 6] = ["e.a", "e.b", "e.a.c", "f", "e", "e..c"];
+const PATTERNS: [&str; 8] = [
+    "e.*",
+    ">",
+    "e.>",
+    "*.a",
+    "e.*.c",
+    "e..c",
+    "ipc.object.>",
+    "ipc.>",
+];
 const TIMEOUTS_MS: [u64; 4] = [0, 5, 50, 500];
 const YEAR_MS: u64 = 365 * 24 * 60 * 60 * 1000;
 
@@ -27,7 +36,7 @@ impl Simulation {
         if self.players[place].is_finished || reads_slowly && self.prng.one_in(3) {
             return self.change_reading(place);
         }
-        match self.prng.below(40) {
+        match self.prng.below(42) {
             0..12 => self.call(place),
             12..22 => self.reply(place),
             22..26 if self.weather == Weather::Calm => self.event(place),
@@ -39,6 +48,7 @@ impl Simulation {
             34 => self.wait(place),
             35..37 => self.cancel(place),
             37 => self.change_reading(place),
+            39..41 => self.list(place),
             38 => {
                 self.players[place].was_late |= !self.players[place].lines;
                 self.hello(place);
@@ -207,6 +217,30 @@ impl Simulation {
         let request = json!({ "reg_object": object, "mode": mode });
         self.request(place, request, id.as_ref(), None);
         self.model.register(place, id, object, mode);
+    }
+
+    /// Asks for a page of objects, all or one client's.
+    fn list(&mut self, place: Place) {
+        let id = self.id();
+        let after = *self.prng.pick(&["", "a", "b", "bb", "d"]);
+        let limit = 1 + self.prng.below(3);
+        let of = self.prng.below(self.players.len());
+        let client = self.prng.one_in(2).then(|| self.model.sessions[of].client);
+        let mut param = json!({ "after": after, "limit": limit });
+        if let Some(client) = client {
+            param["client"] = json!(client);
+        }
+        let request = json!({ "object": "ipc", "method": "objects", "param": param });
+        self.request(place, request, id.as_ref(), None);
+        self.model.list(
+            place,
+            id,
+            &Listed {
+                after,
+                limit,
+                client,
+            },
+        );
     }
 
     fn unregister(&mut self, place: Place) {

@@ -55,12 +55,14 @@
 
 mod client;
 mod engine;
+mod listing;
 mod request;
 mod subscription;
 
 pub(crate) use self::client::connect;
 pub use self::{
     client::Client,
+    listing::Listing,
     request::{Object, Register, Registration, Request},
     subscription::{RecvTimeoutError, Subscription},
 };

@@ -62,6 +62,7 @@ mod exchange;
 mod feed;
 mod incoming;
 mod json;
+mod listing;
 mod objects;
 mod outbox;
 mod outgoing;
@@ -91,6 +92,7 @@ pub use crate::{
     },
     feed::{Event, Lagged},
     json::RawJson,
+    listing::Listing,
     provider::{Methods, ObjectError, ParamError, Provider, Request, Response},
     registration::{Register, Registration},
     server::{ClientInfo, ObjectDescription, ObjectInfo, Peer},

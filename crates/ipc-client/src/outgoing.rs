@@ -307,7 +307,8 @@ impl ServerMethod {
         Self::Cancel.call_with(&format!(r#"{{"id":{id}}}"#))
     }
 
-    fn call_with(self, param: &str) -> Outgoing {
+    /// Asks with an argument that is JSON, or none when it is empty.
+    pub(crate) fn call_with(self, param: &str) -> Outgoing {
         let mut body = literal(IPC_OBJECT);
         let method_at = body.len();
         push_literal(&mut body, self.name());

@@ -6,7 +6,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use tokio::time::Instant;
 
 use crate::{
-    Client, RawJson, RequestError,
+    Client, Listing, RawJson, RequestError,
     exchange::Exchange,
     outgoing::{Outgoing, ServerMethod},
 };
@@ -31,10 +31,14 @@ pub struct ObjectInfo {
     pub object: String,
     /// How its name is shared: `exclusive`, `replace`, `queue` or `shared`.
     pub mode: String,
-    /// Who answers its calls.
+    /// Who answers its calls: the first of them.
     pub providers: Vec<Peer>,
-    /// Who stands by.
+    /// How many others do; [`Client::list_clients`] finds them.
+    pub more_providers: u64,
+    /// Who stands by: the first of them.
     pub standby: Vec<Peer>,
+    /// How many others do.
+    pub more_standby: u64,
 }
 
 /// A registered object with its own description.
@@ -46,10 +50,14 @@ pub struct ObjectDescription {
     pub object: String,
     /// How its name is shared: `exclusive`, `replace`, `queue` or `shared`.
     pub mode: String,
-    /// Who answers its calls.
+    /// Who answers its calls: the first of them.
     pub providers: Vec<Peer>,
-    /// Who stands by.
+    /// How many others do; [`Client::list_clients`] finds them.
+    pub more_providers: u64,
+    /// Who stands by: the first of them.
     pub standby: Vec<Peer>,
+    /// How many others do.
+    pub more_standby: u64,
     /// What its provider says about it: a JSON object.
     pub interface: Option<RawJson>,
 }
@@ -71,8 +79,10 @@ pub struct ClientInfo {
     pub pid: Option<u32>,
     /// Its user, where the system tells.
     pub uid: Option<u32>,
-    /// The objects it provides.
+    /// The objects that it provides or stands by for: the first of them, by name.
     pub objects: Vec<String>,
+    /// How many others there are; [`Client::list_objects`] finds them.
+    pub more_objects: u64,
     /// How many events and patterns it listens to.
     pub subscriptions: u64,
     /// How many of its own calls are open.
@@ -104,13 +114,19 @@ impl Client {
         Ok(start.elapsed())
     }
 
-    /// The registered objects, by name.
+    /// All registered objects, by name. There may be a great many:
+    /// [`list_objects`](Self::list_objects) takes them page by page.
     ///
     /// # Errors
     ///
     /// See [above](#impl-Client).
     pub async fn objects(&self) -> Result<Vec<ObjectInfo>, RequestError> {
-        self.ask(ServerMethod::Objects.call_without_param()).await
+        self.list_objects().collect().await
+    }
+
+    /// The registered objects, by name, page by page.
+    pub fn list_objects(&self) -> Listing<ObjectInfo> {
+        Listing::new(self.clone(), ServerMethod::Objects)
     }
 
     /// One registered object and what its provider says about it.
@@ -126,13 +142,19 @@ impl Client {
         self.ask(ServerMethod::Describe.call(object.as_ref())).await
     }
 
-    /// The server's connections.
+    /// All connections of the server, by number. There may be a great many:
+    /// [`list_clients`](Self::list_clients) takes them page by page.
     ///
     /// # Errors
     ///
     /// See [above](#impl-Client).
     pub async fn clients(&self) -> Result<Vec<ClientInfo>, RequestError> {
-        self.ask(ServerMethod::Clients.call_without_param()).await
+        self.list_clients().collect().await
+    }
+
+    /// The server's connections, by number, page by page.
+    pub fn list_clients(&self) -> Listing<ClientInfo> {
+        Listing::new(self.clone(), ServerMethod::Clients)
     }
 
     /// The server's figures: numbers and texts by name.

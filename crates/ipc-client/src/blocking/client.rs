@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{
     engine::{Engine, check_thread, run_handler},
+    listing::Listing,
     request::{Object, Register, Request},
     subscription::Subscription,
 };
@@ -156,13 +157,19 @@ impl Client {
         self.wait(self.handle.client.ping())?
     }
 
-    /// The registered objects, by name.
+    /// All registered objects, by name. There may be a great many:
+    /// [`list_objects`](Self::list_objects) takes them page by page.
     ///
     /// # Errors
     ///
     /// [`RequestError`] when the server declines or cannot be reached.
     pub fn objects(&self) -> Result<Vec<ObjectInfo>, RequestError> {
         self.wait(self.handle.client.objects())?
+    }
+
+    /// The registered objects, by name, page by page.
+    pub fn list_objects(&self) -> Listing<ObjectInfo> {
+        Listing::new(self.clone(), self.handle.client.list_objects())
     }
 
     /// One registered object and what its provider says about it.
@@ -175,13 +182,19 @@ impl Client {
         self.wait(self.handle.client.describe(object))?
     }
 
-    /// The server's connections.
+    /// All connections of the server, by number. There may be a great many:
+    /// [`list_clients`](Self::list_clients) takes them page by page.
     ///
     /// # Errors
     ///
     /// [`RequestError`] when the server declines or cannot be reached.
     pub fn clients(&self) -> Result<Vec<ClientInfo>, RequestError> {
         self.wait(self.handle.client.clients())?
+    }
+
+    /// The server's connections, by number, page by page.
+    pub fn list_clients(&self) -> Listing<ClientInfo> {
+        Listing::new(self.clone(), self.handle.client.list_clients())
     }
 
     /// The server's figures: numbers and texts by name.

@@ -78,7 +78,7 @@ async fn one_subscription_to_several_topics_keeps_their_order_and_gets_each_even
     let mut subscription = listener.listen("a.x").await.unwrap();
     subscription.add("b.x").await.unwrap();
     subscription.add_pattern("*.x").await.unwrap();
-    assert!(subscription.add_pattern("a..b").await.is_err());
+    assert!(subscription.add_pattern("a*").await.is_err());
     assert_eq!(
         subscription.topics().collect::<Vec<_>>(),
         ["a.x", "b.x", "*.x"]
@@ -94,4 +94,24 @@ async fn one_subscription_to_several_topics_keeps_their_order_and_gets_each_even
     }
     drop(subscription);
     assert_eq!(listener.stats().await.unwrap()["subscriptions"], 0);
+}
+
+#[tokio::test]
+async fn a_subscription_to_everything_does_not_get_the_servers_events_for_another() {
+    let server = start_server();
+    let (listener, sender) = (
+        connect(&server, "listener").await,
+        connect(&server, "sender").await,
+    );
+    let mut everything = listener.listen_pattern(">").await.unwrap();
+    let mut of_server = listener.listen_pattern("ipc.object.*").await.unwrap();
+    let _registration = sender
+        .register("calc", |_| async { unreachable!() })
+        .await
+        .unwrap();
+    sender.emit("app", &1).await.unwrap();
+    let event = of_server.recv().await.unwrap().unwrap();
+    assert_eq!(event.name(), "ipc.object.registered");
+    let event = everything.recv().await.unwrap().unwrap();
+    assert_eq!(event.name(), "app", "the first that it gets");
 }

@@ -6,6 +6,7 @@ mod blocking;
 mod calling;
 mod events;
 mod examples;
+mod lists;
 mod restarts;
 
 use ipc_client::Client;

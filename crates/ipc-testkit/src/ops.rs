@@ -7,7 +7,7 @@ use crate::world::World;
 const NAMES: [&str; 5] = ["p0", "p1", "p2", "p3", "p4"];
 
 /// Messages that get far, which random bytes seldom do. `#` is the next byte of the data.
-const MESSAGES: [&str; 24] = [
+const MESSAGES: [&str; 27] = [
     r##"{"object":"ipc","method":"hello","param":{"protocol":1,"name":"#"}}"##,
     r##"{"reg_object":"o#"}"##,
     r##"{"reg_object":"o#","mode":"replace","id":"#"}"##,
@@ -33,6 +33,9 @@ const MESSAGES: [&str; 24] = [
     r##"{"object":"ipc","method":"describe","param":{"object":"o#"}}"##,
     r##"{"error":#,"code":"method_not_found"}"##,
     r##"{"success":"OK","id":#}"##,
+    r##"{"object":"ipc","method":"objects","param":{"after":"o#","limit":#},"id":#}"##,
+    r##"{"object":"ipc","method":"clients","param":{"object":"o#","after":#},"id":#}"##,
+    r##"{"event_name":"e..#.*","match":"pattern"}"##,
 ];
 
 /// Bytes that say what happens, from the front; none are as good as zeros.

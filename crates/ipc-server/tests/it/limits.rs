@@ -21,7 +21,9 @@ fn out_of_file_descriptors_existing_connections_go_on_and_accepting_resumes() {
     let mut late = server.connect();
     assert_eq!(
         late.hello("late"),
-        late.ask(CLIENTS)["response"]["clients"][1]["client"].as_u64().unwrap()
+        late.ask(CLIENTS)["response"]["clients"][1]["client"]
+            .as_u64()
+            .unwrap()
     );
 }
 

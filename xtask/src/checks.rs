@@ -52,7 +52,8 @@ pub(crate) fn run() -> anyhow::Result<()> {
 
 /// The long forms of the tests, with optimisation.
 pub(crate) fn slow() -> anyhow::Result<()> {
-    let arguments = ["--release", "--features", "ipc-server/slow-tests"];
+    let features = "ipc-server/slow-tests,ipc-cli/slow-tests";
+    let arguments = ["--release", "--features", features];
     let counts = suite::run(SLOW_SIMULATIONS, &arguments)?;
     say(&format!("all: {counts}"));
     Ok(())

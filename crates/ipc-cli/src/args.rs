@@ -83,7 +83,7 @@ pub(crate) struct Timeout {
 pub(crate) enum Command {
     /// List the registered objects
     #[command(after_help = help::LIST, visible_alias = "ls")]
-    List(Timeout),
+    List(List),
 
     /// Call a method of an object and print its response
     #[command(after_help = help::CALL)]
@@ -111,7 +111,7 @@ pub(crate) enum Command {
 
     /// List the connections of the server
     #[command(after_help = help::CLIENTS)]
-    Clients(Timeout),
+    Clients(Clients),
 
     /// Show the figures of the server
     #[command(after_help = help::STATS)]
@@ -135,6 +135,24 @@ pub(crate) enum Command {
         #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
         dir: Option<PathBuf>,
     },
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct List {
+    /// Only the objects that this client provides or stands by for; 'ipc clients' has the numbers
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) client: Option<u64>,
+    #[command(flatten)]
+    pub(crate) timeout: Timeout,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Clients {
+    /// Only the clients that provide this object or stand by for it
+    #[arg(long, value_name = "OBJECT")]
+    pub(crate) object: Option<String>,
+    #[command(flatten)]
+    pub(crate) timeout: Timeout,
 }
 
 #[derive(Debug, ClapArgs)]

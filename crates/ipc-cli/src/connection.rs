@@ -3,7 +3,9 @@
 use std::{future::pending, time::Duration};
 
 use anyhow::Context;
-use ipc_client::{Builder, CallError, Client, ConnectionState, RawJson, Reconnect, RequestError};
+use ipc_client::{
+    Builder, CallError, Client, Code, ConnectionState, Listing, RawJson, Reconnect, RequestError,
+};
 
 use crate::{args::Global, exit::Lost, output::Output, patience::Patience};
 
@@ -38,6 +40,23 @@ pub(crate) fn builder(global: &Global, command: &str) -> Builder {
         Some(address) => builder.address(address.clone()),
         None => builder,
     }
+}
+
+/// Asks for the next page of a list; the entries are as the server wrote them.
+pub(crate) async fn next_page(
+    client: &Client,
+    method: &str,
+    listing: &mut Listing<RawJson>,
+) -> anyhow::Result<Option<Vec<RawJson>>> {
+    listing.next_page().await.map_err(|error| match error {
+        RequestError::Unsupported
+        | RequestError::Refused {
+            code: Some(Code::MethodNotFound),
+            ..
+        } => anyhow::Error::new(RequestError::Unsupported)
+            .context(format!("{} does not know '{method}'", client.address())),
+        error => error.into(),
+    })
 }
 
 /// Asks the server itself and returns its response as it was written.

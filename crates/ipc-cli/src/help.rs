@@ -93,10 +93,13 @@ pub(crate) const LIST: &str = "\
 Examples:
   ipc list
   ipc list | jq -r .object          the names alone
+  ipc list --client 7               what client 7 provides or stands by for
 
 Output:
   Text: a row for each object, its providers as number and name, and who stands by.
-  JSON: {\"object\":…,\"mode\":…,\"providers\":[…],\"standby\":[…]} for each object.";
+  JSON: {\"object\":…,\"mode\":…,\"providers\":[…],\"standby\":[…]} for each object.
+  Of many providers or standbys the first are shown, and how many more there are: 'and 7 more', in
+  JSON more_providers and more_standby. 'ipc clients --object OBJECT' lists them all.";
 
 pub(crate) const LISTEN: &str = "\
 Examples:
@@ -153,8 +156,11 @@ pub(crate) const CLIENTS: &str = "\
 Examples:
   ipc clients
   ipc clients | jq -c 'select(.events_dropped > 0)'
+  ipc clients --object calc         who provides calc or stands by for it
 
 Output:
+  Of many objects the first are shown, and how many more there are: 'and 7 more', in JSON
+  more_objects. 'ipc list --client CLIENT' lists them all.
   SUBS are the events and patterns it listens to, IN and OUT the open calls to and from it, QUEUED
   the bytes that wait to be written to it, LOST the events it missed because it was slow.";
 

@@ -1,13 +1,12 @@
 //! `ipc clients`: the server's connections.
 
-use ipc_client::{ClientInfo, RawJson};
+use ipc_client::ClientInfo;
 
 use crate::{
-    args::Global,
+    args::{Clients, Global},
     connection,
     output::Output,
-    patience::Patience,
-    table::{self, Column},
+    table::{Column, Pages, join_for_cell},
 };
 
 const COLUMNS: &[Column] = &[
@@ -24,21 +23,27 @@ const COLUMNS: &[Column] = &[
     Column::Number("LOST"),
 ];
 
-pub(crate) async fn run(
-    patience: Patience,
-    global: &Global,
-    output: &Output,
-) -> anyhow::Result<()> {
-    let client = connection::connect_once(global, "clients", patience).await?;
-    let clients = connection::ask(&client, "clients", None).await?;
-    if !output.is_text() {
-        for client in clients.parse::<Vec<RawJson>>()? {
-            output.json(client.as_str())?;
-        }
-        return Ok(());
+pub(crate) async fn run(clients: Clients, global: &Global, output: &Output) -> anyhow::Result<()> {
+    let client = connection::connect_once(global, "clients", clients.timeout.timeout).await?;
+    let mut listing = client.list_clients();
+    if let Some(object) = &clients.object {
+        listing = listing.of_object(object);
     }
-    let rows = clients.parse::<Vec<ClientInfo>>()?.into_iter().map(row);
-    output.text(&table::render(COLUMNS, rows, output))?;
+    let mut listing = listing.raw();
+    let mut pages = Pages::new(COLUMNS);
+    while let Some(page) = connection::next_page(&client, "clients", &mut listing).await? {
+        if !output.is_text() {
+            page.iter()
+                .try_for_each(|client| output.json(client.as_str()))?;
+            continue;
+        }
+        let page: Result<Vec<ClientInfo>, _> = page.iter().map(|client| client.parse()).collect();
+        let rows = page?.into_iter().map(row);
+        pages.print(rows, output)?;
+    }
+    if pages.is_empty() {
+        output.hint("no client provides the object or stands by for it");
+    }
     Ok(())
 }
 
@@ -56,7 +61,7 @@ fn row(client: ClientInfo) -> Vec<String> {
         client.dialect,
         client.address,
         process,
-        client.objects.join(", "),
+        join_for_cell(&client.objects, client.more_objects),
         client.subscriptions.to_string(),
         client.calls_in.to_string(),
         client.calls_out.to_string(),

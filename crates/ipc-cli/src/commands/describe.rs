@@ -7,13 +7,14 @@ use ipc_client::{CallError, ObjectDescription, RawJson};
 use owo_colors::OwoColorize;
 use serde::Deserialize;
 
-use super::list::peers;
+use super::list::peer_names;
 use crate::{
     args::{Describe, Global},
     connection,
     escape::escape,
     json::{self, Layout},
     output::Output,
+    table::join,
 };
 
 /// An interface as most have it; another one is shown as JSON.
@@ -64,11 +65,15 @@ fn show(description: &ObjectDescription) -> String {
         "{}  {}, provided by {}",
         escape(&description.object).bold(),
         escape(&description.mode),
-        escape(&peers(&description.providers)),
+        escape(&join(
+            &peer_names(&description.providers),
+            description.more_providers
+        )),
     );
     if !description.standby.is_empty() {
         text.push_str(", standing by: ");
-        text.push_str(&escape(&peers(&description.standby)));
+        let standby = join(&peer_names(&description.standby), description.more_standby);
+        text.push_str(&escape(&standby));
     }
     text.push('\n');
     let Some(interface) = &description.interface else {

@@ -1,13 +1,12 @@
 //! `ipc list`: the registered objects.
 
-use ipc_client::{ObjectInfo, Peer, RawJson};
+use ipc_client::{ObjectInfo, Peer};
 
 use crate::{
-    args::Global,
+    args::{Global, List},
     connection,
     output::Output,
-    patience::Patience,
-    table::{self, Column},
+    table::{Column, Pages, join_for_cell},
 };
 
 const COLUMNS: &[Column] = &[
@@ -17,40 +16,44 @@ const COLUMNS: &[Column] = &[
     Column::Text("STANDBY"),
 ];
 
-pub(crate) async fn run(
-    patience: Patience,
-    global: &Global,
-    output: &Output,
-) -> anyhow::Result<()> {
-    let client = connection::connect_once(global, "list", patience).await?;
-    let objects = connection::ask(&client, "objects", None).await?;
-    if !output.is_text() {
-        for object in objects.parse::<Vec<RawJson>>()? {
-            output.json(object.as_str())?;
+pub(crate) async fn run(list: List, global: &Global, output: &Output) -> anyhow::Result<()> {
+    let client = connection::connect_once(global, "list", list.timeout.timeout).await?;
+    let mut objects = client.list_objects();
+    if let Some(client) = list.client {
+        objects = objects.of_client(client);
+    }
+    let mut objects = objects.raw();
+    let mut pages = Pages::new(COLUMNS);
+    while let Some(page) = connection::next_page(&client, "objects", &mut objects).await? {
+        if !output.is_text() {
+            page.iter()
+                .try_for_each(|object| output.json(object.as_str()))?;
+            continue;
         }
-        return Ok(());
+        let page: Result<Vec<ObjectInfo>, _> = page.iter().map(|object| object.parse()).collect();
+        let rows = page?.into_iter().map(row);
+        pages.print(rows, output)?;
     }
-    let objects: Vec<ObjectInfo> = objects.parse()?;
-    if objects.is_empty() {
+    if pages.is_empty() {
         output.hint("no objects are registered");
-        return Ok(());
     }
-    let rows = objects.into_iter().map(|object| {
-        let (providers, standby) = (peers(&object.providers), peers(&object.standby));
-        vec![object.object, object.mode, providers, standby]
-    });
-    output.text(&table::render(COLUMNS, rows, output))?;
     Ok(())
 }
 
-/// `3 (billing), 7`
-pub(super) fn peers(peers: &[Peer]) -> String {
-    let peers: Vec<_> = peers
+fn row(object: ObjectInfo) -> Vec<String> {
+    let cell = |peers: &[Peer], n_more| join_for_cell(&peer_names(peers), n_more);
+    let providers = cell(&object.providers, object.more_providers);
+    let standby = cell(&object.standby, object.more_standby);
+    vec![object.object, object.mode, providers, standby]
+}
+
+/// `3 (billing)`, `7`
+pub(super) fn peer_names(peers: &[Peer]) -> Vec<String> {
+    peers
         .iter()
         .map(|peer| match &peer.name {
             Some(name) => format!("{} ({name})", peer.client),
             None => peer.client.to_string(),
         })
-        .collect();
-    peers.join(", ")
+        .collect()
 }

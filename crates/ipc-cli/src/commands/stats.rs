@@ -7,7 +7,7 @@ use crate::{
     connection,
     output::Output,
     patience::Patience,
-    table::{self, Column},
+    table::{Column, Pages},
 };
 
 pub(crate) async fn run(
@@ -21,12 +21,7 @@ pub(crate) async fn run(
         output.json(stats.as_str())?;
         return Ok(());
     }
-    output.text(&table::render(
-        &[Column::Name(""), Column::Number("")],
-        rows(&stats)?,
-        output,
-    ))?;
-    Ok(())
+    Pages::new(&[Column::Name(""), Column::Number("")]).print(rows(&stats)?, output)
 }
 
 fn rows(stats: &RawJson) -> anyhow::Result<Vec<Vec<String>>> {

@@ -8,6 +8,7 @@ mod documents;
 mod ending_quietly;
 mod exit_codes;
 mod listening;
+mod long_lists;
 mod old_servers;
 mod one_json_value_a_line;
 mod parameters;

@@ -87,12 +87,17 @@ pub(crate) async fn watch(client: &Client, output: &Output) -> Lost {
         match state {
             ConnectionState::Connected if !is_connected => {
                 is_connected = true;
-                output.warn("connected again");
+                output
+                    .without_blocking(|output| output.warn("connected again"))
+                    .await;
             }
             ConnectionState::Disconnected { reason } if is_connected => {
                 is_connected = false;
                 let reason = anyhow::Error::new(reason);
-                output.warn(&format!("{reason:#}; connecting again"));
+                let warning = format!("{reason:#}; connecting again");
+                output
+                    .without_blocking(move |output| output.warn(&warning))
+                    .await;
             }
             ConnectionState::Closed { reason } => return Lost(reason),
             _ => {}

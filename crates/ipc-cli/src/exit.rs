@@ -65,13 +65,25 @@ impl Error for Lost {
 ///
 /// The reader of our output may leave when it has read enough: that is no failure.
 pub(crate) fn report(error: &anyhow::Error, output: &Output) -> ExitCode {
-    let is_left = |cause: &io::Error| cause.kind() == io::ErrorKind::BrokenPipe;
+    // A socket, which standard output may be, tells the second where its reader left something.
+    let is_left = |cause: &io::Error| {
+        use io::ErrorKind::{BrokenPipe, ConnectionReset};
+        matches!(cause.kind(), BrokenPipe | ConnectionReset)
+    };
     if error.downcast_ref::<io::Error>().is_some_and(is_left) {
         return ExitCode::SUCCESS;
     }
     let verdict = Verdict::of(error);
     output.error(&verdict);
     ExitCode::from(verdict.exit as u8)
+}
+
+/// Shows the help that was asked for, or what is wrong with the command line.
+pub(crate) fn report_command_line(said: &clap::Error, output: &Output) -> ExitCode {
+    match output.command_line(said) {
+        Ok(()) => u8::try_from(said.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from),
+        Err(error) => report(&error, output),
+    }
 }
 
 /// What is said about a failure.

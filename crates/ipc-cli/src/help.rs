@@ -34,7 +34,7 @@ Exit codes:
   4  the time passed
   5  denied
   6  there is no server, or the connection to it was lost
-  7  any other error, such as one of the server
+  7  any other error, such as one of the server, or output that cannot be written
 
 Environment:
   IPC_ADDRESS         where the server is, unless --address says it

@@ -15,7 +15,9 @@ mod json;
 mod output;
 mod param;
 mod patience;
+mod stderr_turn;
 mod stop;
+mod stream;
 mod table;
 
 use std::process::ExitCode;
@@ -34,7 +36,10 @@ pub fn command() -> clap::Command {
 /// Runs the command that the process was started with.
 #[must_use]
 pub fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(said) => return exit::report_command_line(&said, &Output::unparsed()),
+    };
     let output = Output::new(&args.global);
     match run(args, &output) {
         Ok(()) => ExitCode::SUCCESS,

@@ -2,11 +2,12 @@
 //! error, each in the form and with the colours that its reader wants.
 
 use std::{
+    borrow::Cow,
     env,
-    io::{self, IsTerminal, Write},
+    io::{self, IsTerminal},
 };
 
-use anstream::{AutoStream, ColorChoice};
+use anstream::{ColorChoice, adapter::strip_str};
 use anyhow::Context;
 use ipc_client::RawJson;
 use owo_colors::OwoColorize;
@@ -16,7 +17,7 @@ use crate::{
     args::{Color, Global},
     escape::escape,
     exit::Verdict,
-    json,
+    json, stderr_turn, stream,
 };
 
 /// What readers of the two streams want.
@@ -50,6 +51,16 @@ impl Stream {
         };
         Self { is_terminal, color }
     }
+
+    /// A line as this stream is to have it.
+    fn line(self, text: &str) -> String {
+        let mut line = match self.color {
+            ColorChoice::Never => strip_str(text).to_string(),
+            _ => text.to_owned(),
+        };
+        line.push('\n');
+        line
+    }
 }
 
 /// An empty variable counts as none, as no-color.org has it.
@@ -62,6 +73,17 @@ fn is_dumb() -> bool {
 }
 
 impl Output {
+    /// For what is said before the command line is understood.
+    pub(crate) fn unparsed() -> Self {
+        Self {
+            is_text: true,
+            has_json_errors: false,
+            is_quiet: false,
+            stdout: Stream::new(io::stdout().is_terminal(), Color::Auto),
+            stderr: Stream::new(io::stderr().is_terminal(), Color::Auto),
+        }
+    }
+
     pub(crate) fn new(global: &Global) -> Self {
         let stdout = Stream::new(io::stdout().is_terminal(), global.color);
         let stderr = Stream::new(io::stderr().is_terminal(), global.color);
@@ -111,16 +133,24 @@ impl Output {
 
     /// Prints lines for people; what peers said in them is escaped already.
     pub(crate) fn text(&self, lines: &str) -> anyhow::Result<()> {
-        let stdout = AutoStream::new(io::stdout(), self.stdout.color).lock();
-        write(
-            stdout,
-            format!("{}\n", lines.trim_end_matches('\n')).as_bytes(),
-        )
+        let lines = self.stdout.line(lines.trim_end_matches('\n'));
+        self.raw(lines.as_bytes())
     }
 
     /// Prints bytes as they are.
     pub(crate) fn raw(&self, bytes: &[u8]) -> anyhow::Result<()> {
-        write(io::stdout().lock(), bytes)
+        stream::write_stdout(bytes).context("cannot write to standard output")
+    }
+
+    /// Shows what the parser of the command line has to say: help that was asked for on standard
+    /// output, what is wrong on standard error.
+    pub(crate) fn command_line(&self, said: &clap::Error) -> anyhow::Result<()> {
+        let text = said.render().ansi().to_string();
+        if said.use_stderr() {
+            self.say(text.trim_end_matches('\n'));
+            return Ok(());
+        }
+        self.text(&text)
     }
 
     /// Says how things stand, on standard error.
@@ -174,18 +204,14 @@ impl Output {
         if self.is_quiet {
             return;
         }
-        let mut stderr = io::stderr().lock();
+        let bytes = if self.stderr.is_terminal {
+            // The command may repeat what a caller said.
+            Cow::Owned(escape_lines(&String::from_utf8_lossy(bytes)).into_bytes())
+        } else {
+            Cow::Borrowed(bytes)
+        };
         // Where standard error is gone, nobody can be told so.
-        if !self.stderr.is_terminal {
-            return drop(stderr.write_all(bytes));
-        }
-        // The command may repeat what a caller said.
-        for line in String::from_utf8_lossy(bytes).split_inclusive('\n') {
-            let (line, end) = line
-                .strip_suffix('\n')
-                .map_or((line, ""), |line| (line, "\n"));
-            drop(write!(stderr, "{}{end}", escape(line)));
-        }
+        stream::write_stderr(&bytes).ok();
     }
 
     /// Says why the command failed.
@@ -209,17 +235,34 @@ impl Output {
         ));
     }
 
+    /// Says something without holding up whatever else runs. While nobody reads standard error it
+    /// is lost; how much that was is said when somebody reads again.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped, it may be said or not.
+    pub(crate) async fn without_blocking(self, say: impl FnOnce(&Self) + Send + 'static) {
+        let saying = move |n_lost| {
+            if 0 < n_lost {
+                self.warn(&format!(
+                    "standard error was not read for a while: {n_lost} pieces of it are lost"
+                ));
+            }
+            say(&self);
+        };
+        stderr_turn::take(saying).await;
+    }
+
     fn say(&self, line: &str) {
-        let mut stderr = AutoStream::new(io::stderr(), self.stderr.color).lock();
         // Where standard error is gone, nobody can be told so.
-        drop(writeln!(stderr, "{line}"));
+        stream::write_stderr(self.stderr.line(line).as_bytes()).ok();
     }
 }
 
-/// Writes at once: nothing is kept back for later.
-fn write(mut stdout: impl Write, bytes: &[u8]) -> anyhow::Result<()> {
-    let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
-    written.context("cannot write to standard output")
+/// Escapes each line and keeps the line breaks.
+fn escape_lines(text: &str) -> String {
+    let lines = text.split('\n').map(escape);
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// An error as `--json` has it.

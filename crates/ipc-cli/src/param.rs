@@ -2,15 +2,11 @@
 //!
 //! JSON goes out as it was written: numbers digit for digit, keys in their order.
 
-use std::{
-    collections::HashSet,
-    fs,
-    io::{self, Read},
-};
+use std::{collections::HashSet, fs, io::Read};
 
 use ipc_client::RawJson;
 
-use crate::exit::Usage;
+use crate::{exit::Usage, stream::Stdin};
 
 /// The most that is read from a file or from standard input: what the server takes in a message.
 /// A larger value would be refused after it was read, however large it is.
@@ -35,7 +31,7 @@ pub(crate) fn read_json(word: &str) -> Result<RawJson, Usage> {
 
 fn read_one(word: &String) -> Result<RawJson, Usage> {
     if word == "-" {
-        return read_all("standard input", io::stdin().lock());
+        return read_all("standard input", Stdin);
     }
     if let Some(path) = word.strip_prefix('@') {
         return read_file(path);

@@ -36,7 +36,10 @@ pub(crate) async fn run(listen: Listen, global: &Global, output: &Output) -> any
     let client = connection::builder(global, "listen").connect().await?;
     let topics = Topics::new(listen.events, listen.pattern);
     let subscription = subscribe(&client, &topics).await?;
-    output.note(&format!("listening to {}", topics.names.join(", ")));
+    let note = format!("listening to {}", topics.names.join(", "));
+    output
+        .without_blocking(move |output| output.note(&note))
+        .await;
 
     let n_printed = Arc::new(AtomicU64::new(0));
     let printer = Printer {
@@ -126,7 +129,10 @@ impl Printer {
             let event = match item {
                 Ok(event) => event,
                 Err(lagged) => {
-                    self.output.lagged(&self.topics.names, lagged.missed());
+                    let topics = self.topics.names.clone();
+                    self.output
+                        .without_blocking(move |output| output.lagged(&topics, lagged.missed()))
+                        .await;
                     continue;
                 }
             };

@@ -51,7 +51,10 @@ async fn wait_until(
         match waited {
             Err(WaitError::Missing(missing)) if bound != left => {
                 if missing != known_missing {
-                    output.note(&format!("waiting for {} …", missing.join(", ")));
+                    let note = format!("waiting for {} …", missing.join(", "));
+                    output
+                        .without_blocking(move |output| output.note(&note))
+                        .await;
                     known_missing = missing;
                 }
             }

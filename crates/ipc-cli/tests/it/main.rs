@@ -13,5 +13,6 @@ mod old_servers;
 mod one_json_value_a_line;
 mod parameters;
 mod serving;
+mod standard_streams;
 mod tool;
 mod waiting;

@@ -2,8 +2,12 @@
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
-    process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, Stdio},
+    os::unix::process::ExitStatusExt,
+    process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
 };
+
+use ipc_client::blocking::Client;
+use rustix::process::{Pid, Signal, kill_process};
 
 /// A server of its own for each test.
 pub(crate) struct Bus {
@@ -30,6 +34,12 @@ impl Bus {
         let mut command = ipc(args);
         command.env("IPC_ADDRESS", self.address());
         command
+    }
+
+    /// A client that costs no process for each request.
+    pub(crate) fn client(&self) -> Client {
+        let builder = ipc_client::Client::builder().address(self.address().parse().unwrap());
+        builder.connect_blocking().unwrap()
     }
 
     /// Runs the tool to its end.
@@ -72,18 +82,56 @@ pub(crate) fn ipc(args: &[&str]) -> Command {
 /// How a process ended, and what it said.
 #[derive(Debug)]
 pub(crate) struct Ended {
+    /// As a shell has it: 128 and the signal's number for one that was ended by a signal.
     pub(crate) code: i32,
+    /// What ended it, unless it ended by itself.
+    pub(crate) signal: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
 
+impl Ended {
+    fn new(status: ExitStatus, stdout: String, stderr: String) -> Self {
+        let signal = status.signal();
+        Self {
+            code: status.code().or(signal.map(|signal| 128 + signal)).unwrap(),
+            signal,
+            stdout,
+            stderr,
+        }
+    }
+}
+
 pub(crate) fn run(mut command: Command) -> Ended {
     let output = command.output().unwrap();
-    Ended {
-        code: output.status.code().expect("it is not ended by a signal"),
-        stdout: String::from_utf8(output.stdout).unwrap(),
-        stderr: String::from_utf8(output.stderr).unwrap(),
+    Ended::new(
+        output.status,
+        String::from_utf8(output.stdout).unwrap(),
+        String::from_utf8(output.stderr).unwrap(),
+    )
+}
+
+/// The tool, started with `exec` by a shell that has run some lines before.
+pub(crate) fn after(script: &str, tool: &Command) -> Command {
+    after_in("sh", script, tool)
+}
+
+/// The tool, started with `exec` by this shell.
+pub(crate) fn after_in(shell: &str, script: &str, tool: &Command) -> Command {
+    let mut shell = Command::new(shell);
+    shell
+        .arg("-c")
+        .arg(format!("{script}\nexec \"$0\" \"$@\""))
+        .arg(tool.get_program())
+        .args(tool.get_args())
+        .stdin(Stdio::null());
+    for (variable, value) in tool.get_envs() {
+        match value {
+            Some(value) => shell.env(variable, value),
+            None => shell.env_remove(variable),
+        };
     }
+    shell
 }
 
 pub(crate) fn run_with_input(mut command: Command, input: &str) -> Ended {
@@ -123,9 +171,12 @@ impl Tool {
         read_line(self.stdout.as_mut().unwrap())
     }
 
+    pub(crate) fn send(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
     pub(crate) fn interrupt(&self) {
-        let id = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(id, rustix::process::Signal::INT).unwrap();
+        self.send(Signal::INT);
     }
 
     /// Waits for the end; what was not read yet.
@@ -137,11 +188,7 @@ impl Tool {
         let mut stderr = String::new();
         self.stderr.read_to_string(&mut stderr).unwrap();
         let status = self.child.wait().unwrap();
-        Ended {
-            code: status.code().expect("it is not ended by a signal"),
-            stdout,
-            stderr,
-        }
+        Ended::new(status, stdout, stderr)
     }
 }
 

@@ -140,7 +140,11 @@ Commands:
   them as what they are: words of a stranger. The parameter is standard input, JSON and a line
   break, or nothing. What CMD prints is the response: JSON if it is JSON, else a string without the
   line breaks at its end. If CMD fails, the last line that it wrote to standard error is the error.
-  When the caller cancels or leaves, or the time passes, CMD and what it started are killed.
+  When the caller cancels or leaves, or the time passes, or serve ends, CMD and what it started are
+  killed.
+  The response is sent when CMD ends. What it leaves running in the background goes on, even when
+  serve ends, but nobody reads what it prints then: SIGPIPE ends it when it does, unless its output
+  goes elsewhere, as in 'job > job.log 2>&1 & echo started'.
 
 Output:
   'serving calc' on standard error says that the object can be called; on a terminal each call is

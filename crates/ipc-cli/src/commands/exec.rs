@@ -2,19 +2,25 @@
 //!
 //! The method reaches the command as an argument and in its environment, the parameter on its
 //! standard input: nothing of what a caller says is ever part of the command's text.
+//!
+//! A call is answered when the command ends, with what it had printed by then. What it left running
+//! in the background is left alone: nobody waits for it, reads what it prints later, or kills it.
+
+#[cfg_attr(not(unix), path = "exec/children_elsewhere.rs")]
+mod children;
+mod pipe;
 
 use std::{
+    future::pending,
     io,
-    process::{ExitStatus, Stdio},
+    process::{Command, ExitStatus},
     time::Duration,
 };
 
 use ipc_client::{ObjectError, RawJson, Request};
-use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
-    process::{Child, ChildStdin, Command},
-};
+use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 
+use self::{children::Children, pipe::Exited};
 use crate::output::Output;
 
 /// The most that a command may print: the server takes no larger message.
@@ -23,10 +29,14 @@ const MAX_OUTPUT_BYTES: usize = 16 * 1024 * 1024;
 /// How much of the end of standard error is kept to find its last line.
 const ERROR_TAIL_BYTES: usize = 4096;
 
+/// How much is read at once.
+const CHUNK_BYTES: usize = 16 * 1024;
+
 /// A shell command that answers calls.
 pub(super) struct Exec {
     command: String,
     timeout: Option<Duration>,
+    children: Children,
 }
 
 /// What a command left behind.
@@ -37,8 +47,19 @@ struct Ended {
 }
 
 impl Exec {
-    pub(super) const fn new(command: String, timeout: Option<Duration>) -> Self {
-        Self { command, timeout }
+    /// Gets ready to run the command; it wants a runtime around it.
+    pub(super) fn new(command: String, timeout: Option<Duration>) -> io::Result<Self> {
+        Ok(Self {
+            command,
+            timeout,
+            children: Children::new()?,
+        })
+    }
+
+    /// Kills the commands that run with all that they started, and runs none any more. Their calls
+    /// are not answered: the server tells the callers that the provider left.
+    pub(super) fn stop(&self) {
+        self.children.stop();
     }
 
     /// Runs the command for a call. Dropping the future kills it with all that it started.
@@ -57,24 +78,22 @@ impl Exec {
                 }
             },
         };
+        if self.children.are_stopped() {
+            return pending().await;
+        }
         let ended = ended.map_err(|error| ObjectError::text(format!("cannot run: {error}")))?;
         ended.into_response()
     }
 
     async fn run_to_end(&self, request: &Request, output: &Output) -> io::Result<Ended> {
-        let mut child = Running(self.shell(request).spawn()?);
-        let stdin = child.0.stdin.take();
-        let stdout = child.0.stdout.take();
-        let stderr = child.0.stderr.take();
-        let param = request.raw_param().cloned();
-        let (written, stdout, error_tail) = tokio::join!(
-            write_param(stdin, param),
-            read_output(stdout),
-            pass_errors_on(stderr, output),
-        );
-        written?;
-        let (stdout, error_tail) = (stdout?, error_tail?);
-        let status = child.0.wait().await?;
+        let mut child = self.children.start(self.shell(request))?;
+        let mut exit = child.exit.clone();
+        let ((), stdout, error_tail, status) = tokio::try_join!(
+            write_param(child.stdin.take(), request.raw_param(), exit.clone()),
+            read_output(child.stdout.take(), exit.clone()),
+            pass_errors_on(child.stderr.take(), exit.clone(), output),
+            exit.wait(),
+        )?;
         Ok(Ended {
             status,
             stdout,
@@ -95,92 +114,76 @@ impl Exec {
                 .arg("sh")
                 .arg(request.method());
         }
-        // A group of its own, so that all that it starts can be killed with it.
-        #[cfg(unix)]
-        command.process_group(0);
         command
             .env("IPC_METHOD", request.method())
-            .env("IPC_OBJECT", request.object())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
+            .env("IPC_OBJECT", request.object());
         command
-    }
-}
-
-/// A command that runs; its end, if it comes early, is the end of all that it started.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // None once it has ended: then the number may be somebody else's.
-        #[cfg(unix)]
-        if let Some(id) = self.0.id()
-            && let Ok(id) = i32::try_from(id)
-            && let Some(group) = rustix::process::Pid::from_raw(id)
-        {
-            // It fails when all of them have ended just now.
-            rustix::process::kill_process_group(group, rustix::process::Signal::KILL).ok();
-        }
     }
 }
 
 /// Writes the parameter with a line break, so that `read` in a shell takes it, too.
-async fn write_param(stdin: Option<ChildStdin>, param: Option<RawJson>) -> io::Result<()> {
-    let (Some(mut stdin), Some(param)) = (stdin, param) else {
-        return Ok(());
-    };
-    let line = format!("{param}\n");
-    match stdin.write_all(line.as_bytes()).await {
-        // A command need not read what it is told.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => written,
+async fn write_param(
+    stdin: Option<ChildStdin>,
+    param: Option<&RawJson>,
+    exit: Exited,
+) -> io::Result<()> {
+    match (stdin, param) {
+        (Some(stdin), Some(param)) => {
+            pipe::write(stdin, format!("{param}\n").as_bytes(), exit).await
+        }
+        _ => Ok(()),
     }
 }
 
-async fn read_output(stdout: Option<impl AsyncRead + Unpin>) -> io::Result<Vec<u8>> {
-    let mut output = Vec::new();
-    if let Some(stdout) = stdout {
-        stdout
-            .take(MAX_OUTPUT_BYTES as u64 + 1)
-            .read_to_end(&mut output)
-            .await?;
+async fn read_output(stdout: Option<ChildStdout>, exit: Exited) -> io::Result<Vec<u8>> {
+    let mut printed = Vec::new();
+    let Some(stdout) = stdout else {
+        return Ok(printed);
+    };
+    let mut stdout = pipe::Printed::new(stdout, exit);
+    let mut chunk = vec![0; CHUNK_BYTES];
+    loop {
+        let n_bytes = stdout.read(&mut chunk).await?;
+        if n_bytes == 0 {
+            return Ok(printed);
+        }
+        printed.extend_from_slice(&chunk[..n_bytes]);
+        if MAX_OUTPUT_BYTES < printed.len() {
+            return Err(io::Error::other("it printed more than 16 MiB"));
+        }
     }
-    if MAX_OUTPUT_BYTES < output.len() {
-        return Err(io::Error::other("it printed more than 16 MiB"));
-    }
-    Ok(output)
 }
 
 /// Lets the command's errors be seen where the server of the object runs, and keeps their end.
 async fn pass_errors_on(
-    stderr: Option<impl AsyncRead + Unpin>,
+    stderr: Option<ChildStderr>,
+    exit: Exited,
     output: &Output,
 ) -> io::Result<Vec<u8>> {
     let mut tail = Vec::new();
-    let Some(mut stderr) = stderr else {
+    let Some(stderr) = stderr else {
         return Ok(tail);
     };
-    let mut chunk = vec![0; ERROR_TAIL_BYTES];
+    let mut stderr = pipe::Printed::new(stderr, exit);
+    let mut chunk = vec![0; CHUNK_BYTES];
     loop {
         let n_bytes = stderr.read(&mut chunk).await?;
         if n_bytes == 0 {
             return Ok(tail);
         }
-        output.pass_on(&chunk[..n_bytes]);
-        tail.extend_from_slice(&chunk[..n_bytes]);
+        let bytes = chunk[..n_bytes].to_vec();
+        tail.extend_from_slice(&bytes);
         tail.drain(..tail.len().saturating_sub(ERROR_TAIL_BYTES));
+        output
+            .without_blocking(move |output| output.pass_on(&bytes))
+            .await;
     }
 }
 
 impl Ended {
     fn into_response(self) -> Result<RawJson, ObjectError> {
         if !self.status.success() {
-            let words = last_line(&self.error_tail);
-            return Err(ObjectError::text(
-                words.unwrap_or_else(|| self.status.to_string()),
-            ));
+            return Err(ObjectError::text(self.failure()));
         }
         let Ok(text) = String::from_utf8(self.stdout) else {
             return Err(ObjectError::text("the command's output is not UTF-8"));
@@ -189,6 +192,15 @@ impl Ended {
         match RawJson::from_text(words.trim()) {
             Ok(json) => Ok(json),
             Err(_not_json) => RawJson::new(words).map_err(ObjectError::text),
+        }
+    }
+
+    /// The command's last words. A signal is named besides: it is not what the command wanted to say.
+    fn failure(&self) -> String {
+        match last_line(&self.error_tail) {
+            None => self.status.to_string(),
+            Some(words) if self.status.code().is_some() => words,
+            Some(words) => format!("{words} ({})", self.status),
         }
     }
 }

@@ -1,10 +1,12 @@
 //! `ipc serve`: an object without a program.
 
 use std::{
+    convert::Infallible,
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use anyhow::Context;
 use ipc_client::{
     Client, Code, ObjectError, RawJson, Registration, RegistrationState, Request, RequestError,
     Response,
@@ -30,35 +32,55 @@ const FAREWELL: Duration = Duration::from_secs(1);
 const SHOWN_CHARS: usize = 200;
 
 pub(crate) async fn run(serve: Serve, global: &Global, output: &Output) -> anyhow::Result<()> {
-    let answer = Answer::new(serve.answer, serve.timeout)?;
+    let answer = Arc::new(Answer::new(serve.answer, serve.timeout)?);
     let interface = serve.interface.as_deref().map(read_interface).transpose()?;
-    let mut signals = Signals::new()?;
-    let client = connection::builder(global, "serve")
-        .concurrent_calls(serve.jobs.into())
-        .connect()
-        .await?;
-    let registration = register(
+    let mut signals = Signals::new().context("cannot take signals")?;
+    // However this ends, the commands that run do, too.
+    let _running = StopOnDrop(Arc::clone(&answer));
+    let client = tokio::select! {
+        client = connection::builder(global, "serve")
+            .concurrent_calls(serve.jobs.into())
+            .connect() => client?,
+        () = signals.recv() => return Ok(()),
+    };
+    let registering = register(
         &client,
         &serve.object,
-        answer,
+        Arc::clone(&answer),
         serve.mode,
         interface,
         output,
     );
     let registration = tokio::select! {
-        registration = registration => registration?,
+        registration = registering => registration?,
         () = signals.recv() => return Ok(()),
     };
-    output.note(&format!("serving {}", serve.object));
+    let note = format!("serving {}", serve.object);
+    let serving = async {
+        output
+            .without_blocking(move |output| output.note(&note))
+            .await;
+        watch(&registration, output).await
+    };
     tokio::select! {
         () = signals.recv() => {}
-        () = watch(&registration, output) => {}
+        never = serving => match never {},
         lost = connection::watch(&client, output) => return Err(lost.into()),
     }
+    answer.stop();
     // Calls that run end with the process, and their callers are told by the server.
     drop(tokio::time::timeout(FAREWELL, registration.unregister()).await);
     drop(tokio::time::timeout(FAREWELL, client.close()).await);
     Ok(())
+}
+
+/// Ends the commands that run when `serve` ends for whatever reason.
+struct StopOnDrop(Arc<Answer>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
 }
 
 /// An interface is checked here, for the server keeps any object and refuses all else in its own
@@ -75,12 +97,12 @@ fn read_interface(word: &str) -> Result<RawJson, Usage> {
 async fn register(
     client: &Client,
     object: &str,
-    answer: Answer,
+    answer: Arc<Answer>,
     mode: args::ServeMode,
     interface: Option<RawJson>,
     output: &Output,
 ) -> anyhow::Result<Registration> {
-    let (answer, output) = (Arc::new(answer), *output);
+    let output = *output;
     let mut registering = client
         .register_fn(object, move |request| {
             let answer = Arc::clone(&answer);
@@ -108,7 +130,7 @@ async fn register(
 }
 
 /// Reports when a reconnect could not restore the registration; never ends before it does.
-async fn watch(registration: &Registration, output: &Output) {
+async fn watch(registration: &Registration, output: &Output) -> Infallible {
     let mut states = registration.states();
     let mut is_refused = false;
     while let Some(state) = states.changed().await {
@@ -116,13 +138,17 @@ async fn watch(registration: &Registration, output: &Output) {
             RegistrationState::Refused { message } if !is_refused => {
                 is_refused = true;
                 let object = registration.object();
-                output.warn(&format!(
-                    "cannot serve '{object}' again: {message}; trying on"
-                ));
+                let warning = format!("cannot serve '{object}' again: {message}; trying on");
+                output
+                    .without_blocking(move |output| output.warn(&warning))
+                    .await;
             }
             RegistrationState::Active if is_refused => {
                 is_refused = false;
-                output.warn(&format!("serving '{}' again", registration.object()));
+                let warning = format!("serving '{}' again", registration.object());
+                output
+                    .without_blocking(move |output| output.warn(&warning))
+                    .await;
             }
             _ => {}
         }
@@ -139,11 +165,22 @@ enum Answer {
 }
 
 impl Answer {
-    fn new(answer: args::Answer, timeout: Option<Duration>) -> Result<Self, Usage> {
+    fn new(answer: args::Answer, timeout: Option<Duration>) -> anyhow::Result<Self> {
         match (answer.reply, answer.exec) {
             (Some(word), _) => Ok(Self::Reply(param::read_json(&word)?)),
-            (None, Some(command)) => Ok(Self::Exec(Exec::new(command, timeout))),
+            (None, Some(command)) => {
+                let exec = Exec::new(command, timeout).context("cannot run commands")?;
+                Ok(Self::Exec(exec))
+            }
             (None, None) => Ok(Self::Echo),
+        }
+    }
+
+    /// Ends what runs to answer calls.
+    fn stop(&self) {
+        match self {
+            Self::Exec(exec) => exec.stop(),
+            Self::Echo | Self::Reply(_) => {}
         }
     }
 
@@ -155,7 +192,10 @@ impl Answer {
             Self::Exec(exec) => exec.run(request, output).await,
         };
         if output.is_watched() {
-            output.log(&show_call(request, &answer, start.elapsed()));
+            let line = show_call(request, &answer, start.elapsed());
+            output
+                .without_blocking(move |output| output.log(&line))
+                .await;
         }
         answer.map(Response::raw)
     }

@@ -12,6 +12,8 @@ mod long_lists;
 mod old_servers;
 mod one_json_value_a_line;
 mod parameters;
+mod processes;
+mod running_commands;
 mod serving;
 mod standard_streams;
 mod tool;

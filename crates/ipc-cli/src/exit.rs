@@ -6,7 +6,7 @@ use ipc_client::{
     AddressError, CallError, Code, ConnectError, DisconnectReason, RawJson, RequestError, WaitError,
 };
 
-use crate::output::Output;
+use crate::{output::Output, signals::Interrupted};
 
 /// The exit codes of failures, as `ipc --help` and the man page document them; 0 is none.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -61,10 +61,14 @@ impl Error for Lost {
     }
 }
 
-/// Says on standard error why a command failed and returns its exit code.
+/// Says on standard error why a command failed and returns its exit code. After a signal it says
+/// nothing and ends the process by it.
 ///
 /// The reader of our output may leave when it has read enough: that is no failure.
 pub(crate) fn report(error: &anyhow::Error, output: &Output) -> ExitCode {
+    if let Some(interrupted) = error.downcast_ref::<Interrupted>() {
+        return interrupted.end_process();
+    }
     // A socket, which standard output may be, tells the second where its reader left something.
     let is_left = |cause: &io::Error| {
         use io::ErrorKind::{BrokenPipe, ConnectionReset};

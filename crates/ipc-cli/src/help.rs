@@ -27,7 +27,7 @@ Output:
   error, and code is the server's, where there is one.
 
 Exit codes:
-  0  all went well, or the reader of the output left, or Ctrl-C ended listen or serve
+  0  all went well, or the reader of the output left
   1  the provider answered with an error, or does not know the method
   2  the command line makes no sense
   3  the object is not registered
@@ -35,6 +35,9 @@ Exit codes:
   5  denied
   6  there is no server, or the connection to it was lost
   7  any other error, such as one of the server, or output that cannot be written
+  A signal ends every command as it ends any program, which a shell shows as 130 for Ctrl-C
+  (SIGINT), 143 for SIGTERM, 129 for SIGHUP and 131 for SIGQUIT. As process 1 of a container, ipc
+  exits with these codes.
 
 Environment:
   IPC_ADDRESS         where the server is, unless --address says it
@@ -115,7 +118,10 @@ Output:
   'listening to temp' on standard error says that no event is missed from now on. Events that were
   missed, because this or the server was too slow or the connection was lost, are counted on
   standard error, with --json as {\"lagged\":3,\"events\":[…]}, where null is an unknown number. A lost
-  connection is made again by itself. Without --count, the end of --timeout is no failure.";
+  connection is made again by itself. Without --count, the end of --timeout is no failure.
+  Listening ends with the reader of the output, such as head. With --count the exit code is 0 only
+  when so many events were printed, or their reader left: 'ipc listen ready -n 1 && start' starts
+  nothing when Ctrl-C (130) or another signal ended it.";
 
 pub(crate) const WAIT: &str = "\
 Examples:
@@ -148,7 +154,8 @@ Commands:
 
 Output:
   'serving calc' on standard error says that the object can be called; on a terminal each call is
-  shown. Ctrl-C gives the name back. A lost connection is made again by itself.";
+  shown. Ctrl-C or another signal gives the name back and ends it (130, or as the signal has it); one
+  that follows does not wait for the server. A lost connection is made again by itself.";
 
 pub(crate) const DESCRIBE: &str = "\
 Examples:

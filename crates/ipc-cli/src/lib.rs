@@ -15,6 +15,7 @@ mod json;
 mod output;
 mod param;
 mod patience;
+mod signals;
 mod stderr_turn;
 mod stop;
 mod stream;
@@ -48,6 +49,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(args: Args, output: &Output) -> anyhow::Result<()> {
+    signals::end_first_process().context("cannot start")?;
     // The commands may block on their output; the connection goes on in a thread of its own.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)

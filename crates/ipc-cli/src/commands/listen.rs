@@ -21,7 +21,7 @@ use crate::{
     exit::{Lost, TimedOut},
     json::{self, Layout},
     output::Output,
-    stop::{Signals, reader_left},
+    stop::reader_left,
 };
 
 /// An event as it is printed for programs.
@@ -32,7 +32,6 @@ struct Line<'a> {
 }
 
 pub(crate) async fn run(listen: Listen, global: &Global, output: &Output) -> anyhow::Result<()> {
-    let mut signals = Signals::new()?;
     let client = connection::builder(global, "listen").connect().await?;
     let topics = Topics::new(listen.events, listen.pattern);
     let subscription = subscribe(&client, &topics).await?;
@@ -49,13 +48,12 @@ pub(crate) async fn run(listen: Listen, global: &Global, output: &Output) -> any
         n_printed: Arc::clone(&n_printed),
     };
     // In a thread of its own, for printing blocks while the reader of a pipe pauses: the
-    // connection must go on, and signals and the deadline must be seen. It ends with the process.
+    // connection must go on, and the deadline must be seen. It ends with the process.
     let runtime = Handle::current();
     let printing = spawn_blocking(move || runtime.block_on(printer.run(subscription)));
     tokio::select! {
         printed = printing => printed?,
         () = elapse(listen.timeout.duration()) => timed_out(listen.count, &n_printed),
-        () = signals.recv() => Ok(()),
         () = reader_left() => Ok(()),
         lost = connection::watch(&client, output) => Err(lost.into()),
     }

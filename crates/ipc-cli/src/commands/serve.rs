@@ -22,7 +22,7 @@ use crate::{
     json::{self, Layout},
     output::Output,
     param,
-    stop::Signals,
+    signals::Signals,
 };
 
 /// How long giving the name back may take; the end of the connection does it, too.
@@ -41,7 +41,7 @@ pub(crate) async fn run(serve: Serve, global: &Global, output: &Output) -> anyho
         client = connection::builder(global, "serve")
             .concurrent_calls(serve.jobs.into())
             .connect() => client?,
-        () = signals.recv() => return Ok(()),
+        interrupted = signals.recv() => return Err(interrupted.into()),
     };
     let registering = register(
         &client,
@@ -53,7 +53,7 @@ pub(crate) async fn run(serve: Serve, global: &Global, output: &Output) -> anyho
     );
     let registration = tokio::select! {
         registration = registering => registration?,
-        () = signals.recv() => return Ok(()),
+        interrupted = signals.recv() => return Err(interrupted.into()),
     };
     let note = format!("serving {}", serve.object);
     let serving = async {
@@ -62,16 +62,17 @@ pub(crate) async fn run(serve: Serve, global: &Global, output: &Output) -> anyho
             .await;
         watch(&registration, output).await
     };
-    tokio::select! {
-        () = signals.recv() => {}
+    let interrupted = tokio::select! {
+        interrupted = signals.recv() => interrupted,
         never = serving => match never {},
         lost = connection::watch(&client, output) => return Err(lost.into()),
-    }
+    };
     answer.stop();
+    signals.end_at_next();
     // Calls that run end with the process, and their callers are told by the server.
     drop(tokio::time::timeout(FAREWELL, registration.unregister()).await);
     drop(tokio::time::timeout(FAREWELL, client.close()).await);
-    Ok(())
+    Err(interrupted.into())
 }
 
 /// Ends the commands that run when `serve` ends for whatever reason.

@@ -7,6 +7,7 @@ mod colors_and_terminals;
 mod documents;
 mod ending_quietly;
 mod exit_codes;
+mod interrupted;
 mod listening;
 mod long_lists;
 mod old_servers;

@@ -6,7 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use rustix::process::Pid;
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::tool::Tool;
 
@@ -27,6 +27,11 @@ impl Fifo {
 
     pub(crate) fn path(&self) -> String {
         self.directory.path().join("fifo").display().to_string()
+    }
+
+    /// A command that holds it open until it is killed with its children, or else says so.
+    pub(crate) fn hold(&self) -> String {
+        format!("{{ sleep 20; echo late; }} > {}", self.path())
     }
 
     /// Waits until somebody opens it for writing.
@@ -50,6 +55,11 @@ impl Held {
         self.0.read_to_string(&mut text).unwrap();
         text
     }
+}
+
+/// Sends a signal to the child of a process that has one.
+pub(crate) fn kill_child(parent: &Tool, signal: Signal) {
+    kill_process(child(parent), signal).unwrap();
 }
 
 /// The child of a process that has one.

@@ -7,6 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::process::Signal;
+
 use crate::{
     processes::{Fifo, child, container},
     tool::{Bus, Tool, after, after_in},
@@ -103,14 +105,52 @@ fn what_calls_leave_running_takes_nothing_from_the_provider() {
 }
 
 #[test]
+fn commands_end_with_their_provider_whatever_ends_it() {
+    for signal in [Signal::HUP, Signal::INT, Signal::QUIT, Signal::TERM] {
+        let bus = Bus::start();
+        let fifo = Fifo::new();
+        // The shell stays, and its child holds the pipe open.
+        let command = fifo.hold();
+        let serving = bus.command(&["serve", "held", "--exec", &command]);
+        let mut serving = Tool::start(after("ulimit -c 0", &serving));
+        assert_eq!(serving.read_note(), "serving held");
+        let caller = Tool::start(bus.command(&["call", "held", "m"]));
+        let held = fifo.open();
+        serving.send(signal);
+        assert_eq!(held.wait_for_the_end(), "");
+        let ended = caller.end();
+        assert_eq!(ended.code, 7, "{ended:?}");
+        assert!(ended.stderr.contains("left before answering"), "{ended:?}");
+        assert_eq!(serving.end().signal, Some(signal.as_raw()));
+    }
+}
+
+/// As when a terminal is closed: the system and the shell both say so.
+#[test]
+fn signals_that_come_in_pairs_leave_no_command_running() {
+    let bus = Bus::start();
+    for _ in 0..10 {
+        let fifo = Fifo::new();
+        let command = fifo.hold();
+        let serving = bus.serve("held", &["--exec", &command]);
+        let _caller = Tool::start(bus.command(&["call", "held", "m"]));
+        let held = fifo.open();
+        serving.send(Signal::TERM);
+        serving.send(Signal::HUP);
+        assert_eq!(held.wait_for_the_end(), "");
+        assert!([129, 143].contains(&serving.end().code));
+    }
+}
+
+#[test]
 fn a_time_that_passes_ends_all_that_the_command_started() {
     let bus = Bus::start();
     let fifo = Fifo::new();
-    let command = format!("sleep 60 > {} & sleep 60", fifo.path());
+    let command = format!("{} & sleep 60", fifo.hold());
     let how = ["--exec", &command, "--timeout", "1s"];
     let _serving = bus.serve("slow", &how);
     let caller = Tool::start(bus.command(&["call", "slow", "m"]));
-    fifo.open().wait_for_the_end();
+    assert_eq!(fifo.open().wait_for_the_end(), "");
     assert_eq!(caller.end().stderr, "ipc: slow.m: killed after 1s\n");
 }
 

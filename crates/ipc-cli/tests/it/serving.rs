@@ -122,7 +122,7 @@ fn an_interrupt_gives_the_name_back() {
     let serving = bus.serve("calc", &["--echo"]);
     serving.interrupt();
     let ended = serving.end();
-    assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
+    assert_eq!((ended.code, ended.stderr.as_str()), (130, ""));
     let event: serde_json::Value = serde_json::from_str(&observer.end().stdout).unwrap();
     assert_eq!(event["result"]["reason"], "unregistered");
 }

@@ -2,13 +2,20 @@
 
 use std::{
     fs::{self, File},
-    io::{ErrorKind, PipeReader, PipeWriter, Read, Write, pipe},
-    os::{fd::OwnedFd, unix::net::UnixStream},
+    io::{BufRead, BufReader, ErrorKind, PipeReader, PipeWriter, Read, Write, pipe},
+    os::{
+        fd::OwnedFd,
+        unix::{net::UnixStream, process::ExitStatusExt},
+    },
     process::{Child, Command, Stdio},
+    sync::mpsc,
     time::{Duration, Instant},
 };
 
-use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::{
+    fs::{OFlags, fcntl_getfl, fcntl_setfl},
+    process::{Pid, Signal, kill_process},
+};
 
 use crate::tool::{Bus, Ended, Tool, after, ipc, run};
 
@@ -342,6 +349,63 @@ fn a_listener_ends_when_the_socket_that_it_prints_to_is_closed() {
         assert_eq!(output.status.code(), Some(0));
         assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
     }
+}
+
+/// A pager that pauses, a terminal that is stopped, a supervisor that wanted the first line only.
+#[test]
+fn a_standard_error_that_nobody_reads_holds_up_no_call_and_no_signal() {
+    let bus = Bus::start();
+    let (mut reader, writer, n_filled) = full_pipe();
+    let flags = fcntl_getfl(&writer).unwrap();
+    fcntl_setfl(&writer, flags - OFlags::NONBLOCK).unwrap();
+    let command = "[ $1 = quiet ] || echo $1 >&2; echo 1";
+    let mut serving = bus.command(&["serve", "calc", "--exec", command]);
+    serving.stdout(Stdio::null()).stderr(writer);
+    let mut child = serving.spawn().unwrap();
+    drop(serving);
+    bus.print(&["wait", "calc"]);
+    for method in ["loud", "quiet", "loud", "loud"] {
+        assert_eq!(bus.print(&["call", "calc", method]), "1\n");
+    }
+
+    // Somebody reads again: nothing is lost from now on.
+    let mut seen = vec![0; n_filled];
+    reader.read_exact(&mut seen).unwrap();
+    let mut lines = BufReader::new(reader).lines().map(Result::unwrap);
+    assert_eq!(lines.next().unwrap(), "serving calc");
+    let (line_read, read) = mpsc::channel();
+    std::thread::spawn(move || lines.for_each(|line| drop(line_read.send(line))));
+    let lost = loop {
+        assert_eq!(bus.print(&["call", "calc", "heard"]), "1\n");
+        if let Ok(line) = read.recv_timeout(Duration::from_millis(100)) {
+            break line;
+        }
+    };
+    let rest = "pieces of it are lost";
+    assert!(lost.starts_with("ipc: ") && lost.ends_with(rest), "{lost}");
+    assert_eq!(read.recv().unwrap(), "heard");
+
+    let id = Pid::from_child(&child);
+    kill_process(id, Signal::TERM).unwrap();
+    assert_eq!(child.wait().unwrap().signal(), Some(15));
+}
+
+#[test]
+fn a_signal_ends_a_provider_whose_standard_error_nobody_reads() {
+    let bus = Bus::start();
+    let (_reader, writer, _) = full_pipe();
+    let mut serving = bus.command(&["serve", "calc", "--exec", "echo loud >&2; echo 1"]);
+    serving.stdout(Stdio::null()).stderr(writer);
+    let mut child = serving.spawn().unwrap();
+    drop(serving);
+    bus.print(&["wait", "calc"]);
+    let caller = Tool::start(bus.command(&["call", "calc", "m"]));
+    let id = Pid::from_child(&child);
+    kill_process(id, Signal::TERM).unwrap();
+    assert_eq!(child.wait().unwrap().signal(), Some(15));
+    // It was answered before, or its provider left.
+    let ended = caller.end();
+    assert!([0, 3, 7].contains(&ended.code), "{ended:?}");
 }
 
 #[test]

@@ -32,12 +32,15 @@ mod imp {
         future::poll_fn,
         io,
         process::{self, ExitCode},
-        sync::atomic::{AtomicBool, Ordering},
+        sync::{
+            Arc,
+            atomic::{AtomicBool, Ordering},
+        },
         task::Poll,
     };
 
     use signal_hook::{
-        consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM},
+        consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGXFSZ},
         flag, low_level,
     };
     use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -80,6 +83,9 @@ mod imp {
                 }
                 signals.push((number, signal(SignalKind::from_raw(number))?));
             }
+            // So that a log at its size limit is an error, not an end without a cleanup. Any handler
+            // will do.
+            flag::register(SIGXFSZ, Arc::default())?;
             IS_ARMED.store(false, Ordering::SeqCst);
             Ok(Self { signals })
         }

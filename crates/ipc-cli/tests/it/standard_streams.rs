@@ -422,3 +422,18 @@ fn a_listener_prints_events_although_nobody_reads_its_standard_error() {
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(output.stdout, b"{\"event\":\"e\",\"result\":1}\n");
 }
+
+#[test]
+fn a_standard_error_at_the_size_limit_of_files_does_not_end_a_provider() {
+    let bus = Bus::start();
+    let directory = tempfile::tempdir().unwrap();
+    let log = directory.path().join("log").display().to_string();
+    let serving = bus.command(&["serve", "calc", "--exec", "echo loud >&2; echo 1"]);
+    let script = format!("ulimit -f 0; exec 2> {log}");
+    let serving = Tool::start(after(&script, &serving));
+    bus.print(&["wait", "calc"]);
+    assert_eq!(bus.print(&["call", "calc", "m"]), "1\n");
+    assert_eq!(fs::read(log).unwrap(), b"");
+    serving.send(Signal::TERM);
+    assert_eq!(serving.end().signal, Some(15));
+}

@@ -6,9 +6,13 @@ use slab::Slab;
 
 use crate::{io::SessionId, session::KeptReplyTo};
 
-/// Bits of a call's number that are its place in the table: two million calls at a time, and with
-/// the 32 bits of the serial still a number that JavaScript holds exactly.
+/// Bits of a call's number that are its place in the table: two million calls at a time.
 const SLOT_BITS: u32 = 21;
+
+/// Bits of a call's number that tell it from earlier ones in the same place. Both together are a
+/// number of at most 14 digits: JavaScript would hold 53 bits, but the JSON libraries of Lua write
+/// no more than 14 digits of any number, and a provider has to give back exactly this one.
+const SERIAL_BITS: u32 = 25;
 
 /// The most calls that can be open at a time.
 pub(crate) const MAX_CALLS: usize = 1 << SLOT_BITS;
@@ -102,7 +106,7 @@ impl Calls {
 
     /// Opens a call; it is on no list yet.
     pub(crate) fn open(&mut self, call: OpenCall) -> CallId {
-        self.last_serial = self.last_serial.wrapping_add(1);
+        self.last_serial = (self.last_serial + 1) & ((1 << SERIAL_BITS) - 1);
         let links = [Links {
             before: NONE,
             after: NONE,
@@ -221,5 +225,40 @@ impl Calls {
                 End::Provider => entry.links[1] = links,
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::KeptReplyTo;
+
+    fn call() -> OpenCall {
+        let session = SessionId { slot: 0, client: 1 };
+        OpenCall {
+            caller: session,
+            reply_to: KeptReplyTo::Turn(0),
+            provider: session,
+            deadline: None,
+        }
+    }
+
+    #[test]
+    fn a_number_has_at_most_14_digits_and_serials_begin_again() {
+        let mut calls = Calls {
+            last_serial: (1 << SERIAL_BITS) - 2,
+            ..Calls::default()
+        };
+        let ids: Vec<_> = (0..3).map(|_| calls.open(call())).collect();
+        assert!(ids.iter().all(|id| id.number() < 100_000_000_000_000));
+        assert!((1 << (SERIAL_BITS + SLOT_BITS)) < 100_000_000_000_000_u64);
+        for id in &ids {
+            assert!(calls.get(*id).is_some());
+            calls.remove(*id);
+            assert!(calls.get(*id).is_none());
+        }
+        // The same place again is another call.
+        let again = calls.open(call());
+        assert!(!ids.contains(&again));
     }
 }

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use crate::{
     block::Instructions,
+    encoding::WrongEncoding,
     fault::Fault,
     message::Message,
     scan::{MAX_DEPTH, Progress, Scanner},
@@ -115,6 +116,11 @@ impl Decoder {
             Ok(Some(found)) => found,
             Ok(None) => return Ok(None),
             Err(fault) => {
+                let message = match self.state {
+                    State::InMessage => &*self.partial,
+                    State::BetweenMessages | State::HandedOut => input,
+                };
+                let fault = explain(fault, message);
                 self.partial = Vec::new();
                 self.fault = Some(fault.clone());
                 return Err(fault);
@@ -191,9 +197,7 @@ impl Decoder {
             return Ok(None);
         };
         if first != b'{' {
-            return Err(Fault::NotAnObject {
-                looks_like_http: looks_like_http(input),
-            });
+            return Err(no_object(input));
         }
         self.scanner.begin();
         let available = &input[..input.len().min(self.message_bytes + 1)];
@@ -275,6 +279,29 @@ fn looks_like_http(input: &[u8]) -> bool {
     const METHODS: [&[u8]; 9] = [
         b"GET ",
         b"POST ",
+/// What is wrong with bytes that do not begin with a `{`. All but a hint needs the first byte only.
+#[cold]
+fn no_object(input: &[u8]) -> Fault {
+    match WrongEncoding::detect(input) {
+        Some(encoding) => encoding.into(),
+        None if input.first() == Some(&0) => Fault::NulByte,
+        None => Fault::NotAnObject {
+            looks_like_http: looks_like_http(input),
+        },
+    }
+}
+
+/// Names the cause where a message that began with a `{` is no JSON for the zero behind it.
+#[cold]
+fn explain(fault: Fault, message: &[u8]) -> Fault {
+    match fault {
+        Fault::Syntax { offset: 1, .. } => {
+            WrongEncoding::detect(message).map_or(fault, Fault::WrongEncoding)
+        }
+        fault => fault,
+    }
+}
+
         b"PUT ",
         b"HEAD ",
         b"OPTIONS ",

@@ -1,6 +1,6 @@
 //! What is wrong with bytes that are not a message.
 
-use crate::Code;
+use crate::{Code, WrongEncoding};
 
 /// A peer's bytes broke the protocol: it gets one error answer and its connection is closed.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -12,6 +12,16 @@ pub enum Fault {
         /// The bytes look like an HTTP request.
         looks_like_http: bool,
     },
+    /// What should be a message is a text in another encoding than UTF-8, or behind a byte order
+    /// mark, which may also stand between two messages where files were put together.
+    #[error(transparent)]
+    WrongEncoding(#[from] WrongEncoding),
+    /// A NUL byte stands before a message, or behind the last one.
+    #[error(
+        "a NUL byte stands where a message begins; send UTF-8, not UTF-16 or UTF-32, and no NUL \
+         behind a message, as C's strings have one"
+    )]
+    NulByte,
     /// The text is not JSON (RFC 8259), or not UTF-8 (RFC 3629).
     #[error("{problem} at byte {offset} of the message")]
     Syntax {
@@ -77,6 +87,8 @@ impl Fault {
         match self {
             Self::NotAnObject { .. }
             | Self::Syntax { .. }
+            | Self::WrongEncoding(_)
+            | Self::NulByte
             | Self::Truncated
             | Self::DuplicateKey { .. }
             | Self::TwoKinds { .. }

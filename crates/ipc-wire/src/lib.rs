@@ -13,6 +13,7 @@ mod block;
 mod code;
 mod decode;
 mod encode;
+mod encoding;
 mod envelope;
 mod fault;
 mod id;
@@ -32,6 +33,7 @@ pub use crate::{
     decode::{DecodeLimits, Decoder, LARGE_BYTES},
     encode::{Dialect, Encode, Forwarded, SEED_READ_BYTES, Sink},
     fault::Fault,
+    encoding::WrongEncoding,
     id::{Id, RequestId},
     message::{
         Call, Event, Listen, Message, Outcome, Payload, Register, Reply, Success, Text, Wait,

@@ -67,6 +67,9 @@ enum Digits {
     Exponent,
 }
 
+/// What is said of the words of other languages.
+const NO_SUCH_VALUE: &str = "a value is missing (JSON has no NaN, Infinity or None)";
+
 /// What [`Scanner::scan`] found.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Progress {
@@ -220,6 +223,7 @@ impl Scanner {
             b't' => return self.literal(message, b"true"),
             b'f' => return self.literal(message, b"false"),
             b'n' => return self.literal(message, b"null"),
+            b'N' | b'I' => return Err(self.syntax(NO_SUCH_VALUE)),
             _ => return Err(self.syntax("a value is missing")),
         }
         self.position += 1;
@@ -336,6 +340,7 @@ impl Scanner {
                     self.finish_scalar();
                     return Ok(true);
                 }
+                (Minus, b'I') => return Err(self.syntax(NO_SUCH_VALUE)),
                 (Minus | Point | Mark | Sign, _) => {
                     return Err(self.syntax("a digit is missing"));
                 }

@@ -15,7 +15,9 @@ fn one_error_and_then_the_connection_is_closed() {
         (r#"{"object":"a"}"#, "malformed"),
         (r#"{"reg_object":1}"#, "malformed"),
         (r#"{"reg_object":"a","reg_object":"b"}"#, "malformed"),
-        (r#"{"reg_object":"a","id":1.5}"#, "malformed"),
+        (r#"{"response":1,"id":[1]}"#, "malformed"),
+        (r#"{"object":null,"method":"m"}"#, "malformed"),
+        ("\u{feff}{}", "malformed"),
         (deep.as_str(), "too_deep"),
     ] {
         for says_hello in [true, false] {

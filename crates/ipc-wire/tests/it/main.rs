@@ -9,6 +9,7 @@ mod agreement;
 mod corpus;
 mod encoding;
 mod envelope;
+mod foreign_text;
 #[path = "../../../../fuzz/src/decode.rs"]
 mod harness;
 mod limits;

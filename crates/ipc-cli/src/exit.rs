@@ -192,7 +192,7 @@ fn exit_of_code(code: Option<Code>) -> Exit {
         Some(Code::ObjectNotFound) => Exit::NotFound,
         Some(Code::MethodNotFound) => Exit::Provider,
         Some(Code::Timeout) => Exit::Timeout,
-        Some(Code::InvalidName) => Exit::Usage,
+        Some(Code::InvalidName | Code::InvalidOption) => Exit::Usage,
         Some(Code::Denied | Code::AuthRequired | Code::AuthFailed) => Exit::Denied,
         _ => Exit::Other,
     }

@@ -7,7 +7,7 @@ use std::{io, sync::Arc};
 
 use ipc_wire::{
     Address, Call, Code, DecodeLimits, Decoder, Dialect, Fault, IPC_OBJECT, Id, Message, Outcome,
-    PROTOCOL, Payload, Reply, Text,
+    PROTOCOL, Payload, Reply, Text, Whole,
 };
 use serde::{Deserialize, Serialize};
 use tokio::{
@@ -113,14 +113,14 @@ struct Hello<'a> {
 #[serde(default)]
 struct HelloAnswer {
     server: Option<String>,
-    client: Option<u64>,
-    limits: Limits,
+    client: Option<Whole>,
+    limits: Option<Limits>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Limits {
-    message_bytes: Option<usize>,
+    message_bytes: Option<Whole>,
 }
 
 /// Connects and greets within the time that the configuration gives.
@@ -245,9 +245,11 @@ fn read_answer(address: &Address, message: &Message<'_>) -> Result<Greeting, Con
             let answer: HelloAnswer = response.parse().map_err(|_error| unexpected())?;
             Ok(Greeting {
                 dialect: Dialect::Lines,
-                client: answer.client,
+                client: answer.client.map(|client| client.0),
                 server: answer.server,
-                message_bytes: answer.limits.message_bytes,
+                message_bytes: answer
+                    .limits
+                    .and_then(|limits| usize::try_from(limits.message_bytes?.0).ok()),
             })
         }
         // It does not know the object `ipc`, nor ids, nor codes.

@@ -3,7 +3,9 @@
 
 use std::{mem, sync::Arc, task::Waker};
 
-use ipc_wire::{Code, Dialect, Event, IPC_EVENT_PREFIX, Id, Message, Outcome, Payload, Reply};
+use ipc_wire::{
+    Code, Dialect, Event, IPC_EVENT_PREFIX, Id, Message, Outcome, Payload, Reply, Whole,
+};
 use serde::Deserialize;
 use tokio::time::Instant;
 
@@ -132,6 +134,11 @@ impl Dispatcher {
                 }
             }
             Message::Event(event) => self.event(core, event),
+            // Nothing that it asks for can be done, and nobody would hear of a refusal.
+            Message::Invalid(invalid) => {
+                let reason = DisconnectReason::Fault(invalid.to_fault());
+                return Step::Lost(Box::new(reason));
+            }
             // Nothing that a server sends today; later ones may.
             _ => {}
         }
@@ -194,7 +201,7 @@ impl Dispatcher {
         #[derive(Deserialize)]
         struct Lost {
             event: String,
-            count: u64,
+            count: Whole,
         }
         match name {
             "ipc.cancel" => {
@@ -208,7 +215,7 @@ impl Dispatcher {
             "ipc.lost" => {
                 if let Ok(Lost { event, count }) = result.parse() {
                     let wakers = &mut core.effects.wakers;
-                    core.subscriptions.deliver_lost(&event, count, wakers);
+                    core.subscriptions.deliver_lost(&event, count.0, wakers);
                 }
             }
             "ipc.shutdown" => self.is_shutting_down = true,

@@ -75,9 +75,10 @@ impl CallId {
 
 impl From<Id<'_>> for CallId {
     fn from(id: Id<'_>) -> Self {
-        match (id.as_u64(), id) {
-            (Some(number), _) | (None, Id::Number(number)) => Self::Number(number),
-            (None, Id::Json(json)) => Self::Json(json.into()),
+        // As it was written: so the reply carries it.
+        match id {
+            Id::Number(number) => Self::Number(number),
+            Id::Json(json) => Self::Json(json.into()),
         }
     }
 }

@@ -10,13 +10,14 @@ mod ipc_object;
 mod leaving;
 mod listing;
 mod naming;
+mod param;
 mod publishing;
 mod reports;
 
 use std::time::Instant;
 
 use indexmap::IndexMap;
-use ipc_wire::{Dialect, Fault, Id, Message, Outcome, Payload, Reply, Text};
+use ipc_wire::{Dialect, Fault, Id, Invalid, Message, Outcome, Payload, Reply, Text};
 
 use crate::{
     calls::{CallId, Calls},
@@ -238,6 +239,7 @@ impl Broker {
             Message::Wait(wait) => self.wait(session, wait, now),
             Message::Listen(listen) => self.listen(session, listen),
             Message::Success(success) => self.refuse_unknown(session, success.id),
+            Message::Invalid(invalid) => self.refuse_invalid(session, invalid),
             Message::Unknown { id } => self.refuse_unknown(session, *id),
             _ => self.refuse_unknown(session, None),
         }
@@ -249,9 +251,15 @@ impl Broker {
     fn refuse_unknown(&mut self, session: SessionId, id: Option<Id<'_>>) {
         let text = "the message is of no kind that a server takes; its keys tell the kind: \
                     reg_object, list, object and method, event_name, event and result, response, \
-                    or error";
+                    or error, in lowercase and not null";
         self.request(session, id, |_, _| {
             Err(Refusal::new(ipc_wire::Code::Unsupported, text))
+        });
+    }
+
+    fn refuse_invalid(&mut self, session: SessionId, invalid: &Invalid<'_>) {
+        self.request(session, invalid.id, |_, _| {
+            Err(Refusal::new(invalid.code(), invalid.value.to_string()))
         });
     }
 

@@ -40,7 +40,9 @@ impl InFlight {
             return None;
         }
         let hash = self.hash(id);
-        let is_same = |&(known, request): &_| known == hash && id_of(request) == Some(id);
+        let id = Some(id.canonical());
+        let is_same =
+            |&(known, request): &_| known == hash && id_of(request).map(Id::canonical) == id;
         let (_, request) = self.requests.find(hash, is_same)?;
         Some(*request)
     }
@@ -65,7 +67,7 @@ impl InFlight {
 
     #[inline]
     fn hash(&self, id: Id<'_>) -> u64 {
-        match id {
+        match id.canonical() {
             Id::Number(number) => self.hasher.hash_one(number),
             Id::Json(json) => self.hasher.hash_one(json),
         }

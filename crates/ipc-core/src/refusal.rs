@@ -79,6 +79,10 @@ impl Refusal {
         line
     }
 
+    pub(crate) fn invalid_option(why: impl fmt::Display) -> Self {
+        Self::new(Code::InvalidOption, why.to_string())
+    }
+
     pub(crate) fn invalid_name(why: impl fmt::Display) -> Self {
         Self::new(Code::InvalidName, why.to_string())
     }

@@ -37,7 +37,9 @@ codes! {
     TooDeep = "too_deep",
     /// A request with this id is still in flight on the same connection.
     DuplicateId = "duplicate_id",
-    /// The name is empty, too long, has control characters, or is not a valid pattern.
+    /// An option, or a parameter of the object `ipc`, has a value that it cannot have.
+    InvalidOption = "invalid_option",
+    /// The name is empty, too long, has control characters, is no text, or is not a valid pattern.
     InvalidName = "invalid_name",
     /// Another connection holds the object's name.
     NameTaken = "name_taken",

@@ -133,6 +133,10 @@ impl Decoder {
         };
         let message = Message::read(bytes, self.scanner.envelope(), shared);
         if let Err(fault) = &message {
+            let declined = Message::to_decline(bytes, self.scanner.envelope(), fault);
+            if declined.is_some() {
+                return Ok(declined);
+            }
             self.fault = Some(fault.clone());
         }
         message
@@ -275,10 +279,6 @@ impl Decoder {
     }
 }
 
-fn looks_like_http(input: &[u8]) -> bool {
-    const METHODS: [&[u8]; 9] = [
-        b"GET ",
-        b"POST ",
 /// What is wrong with bytes that do not begin with a `{`. All but a hint needs the first byte only.
 #[cold]
 fn no_object(input: &[u8]) -> Fault {
@@ -302,6 +302,10 @@ fn explain(fault: Fault, message: &[u8]) -> Fault {
     }
 }
 
+fn looks_like_http(input: &[u8]) -> bool {
+    const METHODS: [&[u8]; 9] = [
+        b"GET ",
+        b"POST ",
         b"PUT ",
         b"HEAD ",
         b"OPTIONS ",

@@ -74,6 +74,7 @@ impl Encode for Message<'_> {
             Message::Event(message) => object.event(message),
             Message::Reply(message) => object.reply(message),
             Message::Success(message) => object.success(message),
+            Message::Invalid(message) => object.unknown(message.id),
             Message::Unknown { id } => object.unknown(*id),
         }
         object.end();

@@ -70,7 +70,8 @@ pub enum Fault {
         /// The key it needs.
         absent: &'static str,
     },
-    /// A key of the envelope has a value of the wrong type.
+    /// A key of the envelope has a value of the wrong type, in a message that cannot be answered by
+    /// a refusal: the `id` of a reply, by which its call is found, or anything from a server.
     #[error("\"{key}\" must be {expected}")]
     WrongType {
         /// The key.
@@ -86,9 +87,9 @@ impl Fault {
     pub const fn code(&self) -> Code {
         match self {
             Self::NotAnObject { .. }
-            | Self::Syntax { .. }
             | Self::WrongEncoding(_)
             | Self::NulByte
+            | Self::Syntax { .. }
             | Self::Truncated
             | Self::DuplicateKey { .. }
             | Self::TwoKinds { .. }

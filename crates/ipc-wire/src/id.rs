@@ -2,17 +2,23 @@
 
 use std::fmt;
 
+use crate::number::{parse_u64, parse_whole};
+
+/// What an error says that an id has to be.
+pub const ID_TYPE: &str = "a string or a number of at most 64 bytes";
+
 /// A request's id as it stands in a message.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Id<'a> {
-    /// An integer from 0 to 2^64 - 1. JSON has one text for it, so nothing of the text is lost.
+    /// A whole number from 0 to 2^64 - 1 that is written as its digits, so nothing of its text is
+    /// lost.
     Number(u64),
-    /// The JSON text of any other id: a string, or an integer that is no such number.
+    /// The JSON text of any other id: a string, or a number in another form.
     Json(&'a [u8]),
 }
 
 impl<'a> Id<'a> {
-    /// Takes the JSON text of an id; `None` when it is neither a string nor an integer, or longer
+    /// Takes the JSON text of an id; `None` when it is neither a string nor a number, or longer
     /// than [`RequestId::MAX_BYTES`]. `json` must be one valid JSON value.
     #[must_use]
     #[inline]
@@ -22,84 +28,37 @@ impl<'a> Id<'a> {
             .or_else(|| Self::other(json))
     }
 
-    /// An id that is no number.
+    /// An id that is not written as digits alone.
     fn other(json: &'a [u8]) -> Option<Self> {
-        let is_id = match json.first()? {
-            b'"' => true,
-            b'-' | b'0'..=b'9' => json[1..].iter().all(u8::is_ascii_digit),
-            _ => false,
-        };
+        let is_id = matches!(json.first()?, b'"' | b'-' | b'0'..=b'9');
         (is_id && json.len() <= RequestId::MAX_BYTES).then_some(Self::Json(json))
     }
 
-    /// The id as a number, where it is one that fits.
+    /// The id as a whole number from 0 to 2^64 - 1, if it is one, however it is written: languages
+    /// with one type of numbers give 12 back as `12.0` or `1.2e1`.
     #[must_use]
     #[inline]
-    pub const fn as_u64(&self) -> Option<u64> {
+    pub fn as_u64(&self) -> Option<u64> {
         match self {
             Self::Number(number) => Some(*number),
-            Self::Json(_) => None,
+            Self::Json([b'"', ..]) => None,
+            Self::Json(json) => parse_whole(json),
         }
     }
-}
 
-/// The number that a JSON integer is, if it fits.
-pub(crate) fn parse_u64(json: &[u8]) -> Option<u64> {
-    // Nineteen digits always fit, the twentieth may not.
-    match json {
-        [] => None,
-        [digits @ .., last] if digits.len() == 19 => {
-            let number = parse_digits(digits)?;
-            number.checked_mul(10)?.checked_add(parse_digit(*last)?)
-        }
-        digits if digits.len() <= 19 => parse_digits(digits),
-        _ => None,
+    /// The id in the form by which it is compared: two ids are the same when they are the same
+    /// whole number, or when their texts are the same.
+    #[must_use]
+    #[inline]
+    pub fn canonical(self) -> Self {
+        self.as_u64().map_or(self, Self::Number)
     }
-}
-
-/// The number that at most nineteen digits are.
-#[inline]
-fn parse_digits(mut digits: &[u8]) -> Option<u64> {
-    let mut number = 0;
-    while let Some((eight, rest)) = digits.split_first_chunk() {
-        number = number * 100_000_000 + parse_eight_digits(*eight)?;
-        digits = rest;
-    }
-    digits.iter().try_fold(number, |number, &digit| {
-        Some(number * 10 + parse_digit(digit)?)
-    })
-}
-
-/// The number that eight digits are, all looked at together: in three steps, digits become numbers
-/// of two digits, these of four, and these of eight.
-#[inline]
-fn parse_eight_digits(digits: [u8; 8]) -> Option<u64> {
-    const ZEROS: u64 = u64::from_le_bytes([b'0'; 8]);
-    const BEYOND_NINE: u64 = u64::from_le_bytes([0x80 - 10; 8]);
-    const HIGH_BITS: u64 = u64::from_le_bytes([0x80; 8]);
-    let digits = u64::from_le_bytes(digits) ^ ZEROS;
-    // A byte of at most nine stays below 0x80 and carries nothing into the next.
-    if (digits | digits.wrapping_add(BEYOND_NINE)) & HIGH_BITS != 0 {
-        return None;
-    }
-    let step = |parts: u64, factor: u64, bits: u32, mask: u64| {
-        (parts.wrapping_mul(factor << bits | 1) >> bits) & mask
-    };
-    let pairs = step(digits, 10, 8, 0x00ff_00ff_00ff_00ff);
-    let fours = step(pairs, 100, 16, 0x0000_ffff_0000_ffff);
-    Some(step(fours, 10_000, 32, 0x0000_0000_ffff_ffff))
-}
-
-#[inline]
-fn parse_digit(digit: u8) -> Option<u64> {
-    let value = digit.wrapping_sub(b'0');
-    (value <= 9).then_some(u64::from(value))
 }
 
 /// A request's id, kept.
 ///
-/// Two ids are the same when their JSON texts are: `"a"` and `"\u0061"` are two. A text is stored
-/// in place, so that taking one from a message allocates nothing.
+/// Equal when the JSON texts are; [`Id::canonical`] tells whether two ids are the same to the
+/// server. A text is stored in place, so that taking one from a message allocates nothing.
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub struct RequestId(Kept);
 
@@ -180,11 +139,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn strings_and_integers_of_at_most_64_bytes_are_ids() {
+    fn strings_and_numbers_of_at_most_64_bytes_are_ids_and_keep_their_text() {
         for json in [
             "0",
             "-7",
             "-0",
+            "-0.0",
+            "1.0",
+            "1.50",
+            "1E+3",
             "18446744073709551616",
             "\"a\"",
             "\"\"",
@@ -193,7 +156,7 @@ mod tests {
             let id = RequestId::from_json(json.as_bytes()).unwrap();
             assert_eq!(format!("{id:?}"), format!("RequestId({json})"));
         }
-        for json in ["1.0", "1e3", "null", "true", "{}", "[]", &"9".repeat(65)] {
+        for json in ["null", "true", "{}", "[]", &"9".repeat(65)] {
             assert_eq!(RequestId::from_json(json.as_bytes()), None, "{json}");
         }
     }
@@ -219,15 +182,31 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_that_is_no_digit_is_found_anywhere_in_a_number() {
-        for len in 1..=20 {
-            for place in 0..len {
-                for byte in (0..=u8::MAX).filter(|byte| !byte.is_ascii_digit()) {
-                    let mut digits = vec![b'1'; len];
-                    digits[place] = byte;
-                    assert_eq!(parse_u64(&digits), None, "{digits:?}");
-                }
-            }
+    fn ids_are_the_same_when_they_are_the_same_whole_number_or_the_same_text() {
+        let same = |one: &str, other: &str| {
+            let canonical = |json| Id::from_json(json).unwrap().canonical();
+            let json = (one.to_owned().into_bytes(), other.to_owned().into_bytes());
+            canonical(&json.0) == canonical(&json.1)
+        };
+        for (one, other) in [
+            ("7", "7.0"),
+            ("7", "0.7e1"),
+            ("7.0", "700E-2"),
+            ("0", "-0.0"),
+            ("18446744073709551615", "18446744073709551615.0"),
+            ("1.5", "1.5"),
+            ("\"a\"", "\"a\""),
+        ] {
+            assert!(same(one, other), "{one} {other}");
+        }
+        for (one, other) in [
+            ("7", "\"7\""),
+            ("7", "-7"),
+            ("7", "7.5"),
+            ("9007199254740992", "9007199254740993.0"),
+            ("\"a\"", "\"\\u0061\""),
+        ] {
+            assert!(!same(one, other), "{one} {other}");
         }
     }
 }

@@ -21,6 +21,7 @@ mod lex;
 mod message;
 mod mode;
 mod name;
+mod number;
 mod pattern;
 mod row;
 mod scan;
@@ -32,14 +33,16 @@ pub use crate::{
     code::{Code, UnknownCode},
     decode::{DecodeLimits, Decoder, LARGE_BYTES},
     encode::{Dialect, Encode, Forwarded, SEED_READ_BYTES, Sink},
-    fault::Fault,
     encoding::WrongEncoding,
-    id::{Id, RequestId},
+    fault::Fault,
+    id::{ID_TYPE, Id, RequestId},
     message::{
-        Call, Event, Listen, Message, Outcome, Payload, Register, Reply, Success, Text, Wait,
+        Call, Event, Invalid, Listen, Message, Outcome, Payload, Register, Reply, Success, Text,
+        Wait, WrongValue,
     },
     mode::{Mode, UnknownMode},
     name::{InvalidName, MAX_NAME_BYTES, Name, is_reserved},
+    number::{WHOLE_NUMBER, Whole},
     pattern::{InvalidPattern, Pattern, Token},
 };
 

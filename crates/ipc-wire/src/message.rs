@@ -5,12 +5,12 @@
 
 mod reading;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
-use crate::id::Id;
+use crate::{Code, Fault, id::Id};
 
 /// A JSON string as it was written, quotes and escapes included.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -103,6 +103,11 @@ impl<'a> Payload<'a> {
         !self.may_break_lines || memchr::memchr2(b'\n', b'\r', self.json).is_none()
     }
 
+    /// Whether the value is `null`.
+    pub(crate) const fn is_null(&self) -> bool {
+        matches!(self.json, b"null")
+    }
+
     /// The value in a buffer that can be shared, if it came in one.
     #[must_use]
     pub fn shared(&self) -> Option<Bytes> {
@@ -137,6 +142,8 @@ pub enum Message<'a> {
     Reply(Reply<'a>),
     /// `success`: the server did what was asked.
     Success(Success<'a>),
+    /// A request of a known kind that cannot be done as it stands, for a value in it is wrong.
+    Invalid(Invalid<'a>),
     /// A JSON object with no key of a known kind.
     Unknown {
         /// Its id, if it has one.
@@ -247,6 +254,70 @@ pub struct Success<'a> {
     pub id: Option<Id<'a>>,
 }
 
+/// A request with a wrong value. Only what is needed to decline it is kept of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Invalid<'a> {
+    /// What is wrong.
+    pub value: WrongValue<'a>,
+    /// The request's id, where that is not what is wrong.
+    pub id: Option<Id<'a>>,
+}
+
+impl Invalid<'_> {
+    /// The code of the refusal: names have their own.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        match self.value.key {
+            "object" | "method" | "reg_object" | "event_name" | "event" | "list" => {
+                Code::InvalidName
+            }
+            _ => Code::InvalidOption,
+        }
+    }
+
+    /// The fault that this is in a message that cannot be declined, as those of a server.
+    #[must_use]
+    pub const fn to_fault(&self) -> Fault {
+        Fault::WrongType {
+            key: self.value.key,
+            expected: self.value.expected,
+        }
+    }
+}
+
+/// A value that its key cannot have; displayed as one line that names both.
+#[derive(Clone, Copy, Debug)]
+pub struct WrongValue<'a> {
+    /// The key.
+    pub key: &'static str,
+    /// The JSON text of the value.
+    pub json: &'a [u8],
+    /// What the value has to be.
+    pub expected: &'static str,
+}
+
+impl WrongValue<'_> {
+    /// A longer text or number is not repeated to whoever sent it.
+    const MAX_SHOWN_BYTES: usize = 40;
+}
+
+impl fmt::Display for WrongValue<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\" is ", self.key)?;
+        match (self.json, self.json.len()) {
+            ([b'{', ..], _) => f.write_str("an object")?,
+            ([b'[', content @ .., b']'], _) if content.trim_ascii().is_empty() => {
+                f.write_str("an empty array")?;
+            }
+            ([b'[', ..], _) => f.write_str("an array")?,
+            (json, ..=Self::MAX_SHOWN_BYTES) => f.write_str(&String::from_utf8_lossy(json))?,
+            ([b'"', ..], len) => write!(f, "a string of {len} bytes")?,
+            (_, len) => write!(f, "a number of {len} bytes")?,
+        }
+        write!(f, "; it must be {}", self.expected)
+    }
+}
+
 impl<'a> Message<'a> {
     /// The length of its largest part: the parameter of a call, the result of an event.
     #[must_use]
@@ -260,7 +331,7 @@ impl<'a> Message<'a> {
             },
             Self::Wait(wait) => Some(wait.objects),
             Self::Register(register) => register.interface,
-            Self::Listen(_) | Self::Success(_) | Self::Unknown { .. } => None,
+            Self::Listen(_) | Self::Success(_) | Self::Invalid(_) | Self::Unknown { .. } => None,
         };
         payload.map_or(0, |payload| payload.json().len())
     }

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The one code that a provider may use: it says the same whoever says it.
-const METHOD_NOT_FOUND: &[u8] = b"\"method_not_found\"";
+const PROVIDERS_CODE: Code = Code::MethodNotFound;
 
 impl Broker {
     pub(super) fn call(&mut self, caller: SessionId, call: &Call<'_>, now: Instant) {
@@ -246,7 +246,8 @@ impl Broker {
 fn passed_on(outcome: Outcome<'_>) -> Outcome<'_> {
     match outcome {
         Outcome::Error { error, code } => {
-            let code = code.filter(|code| code.literal() == METHOD_NOT_FOUND);
+            let code =
+                code.filter(|code| code.decode().as_deref() == Some(PROVIDERS_CODE.as_str()));
             Outcome::Error { error, code }
         }
         response @ Outcome::Response(_) => response,

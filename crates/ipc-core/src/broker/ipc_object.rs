@@ -1,13 +1,13 @@
 //! The object `ipc`: how a peer talks to the server itself.
 
-use std::{fmt, time::Instant};
+use std::time::Instant;
 
-use ipc_wire::{Call, Code, Dialect, Id, Name, Outcome, PROTOCOL, Payload, Text};
-use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::{Number, json as value, value::RawValue};
+use ipc_wire::{Call, Code, Dialect, Name, Outcome, PROTOCOL, Payload};
+use serde_json::json as value;
 
 use super::{
     Broker,
+    param::{Param, needed_id, needed_name, needed_text, text, whole},
     publishing::read_subscription,
     reports::{Greeting, GreetingLimits, ObjectReport, StatsReport},
 };
@@ -21,49 +21,6 @@ use crate::{
 /// What `describe` says of the object `ipc`: every method and event below.
 const INTERFACE: &str = include_str!("ipc_interface.json");
 
-#[derive(Debug, Deserialize)]
-struct Hello {
-    #[serde(default)]
-    protocol: Option<Whole>,
-    #[serde(default)]
-    name: Option<String>,
-}
-
-/// A whole number from 0, however it is written: `100`, `100.0` or `1e2`.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(try_from = "Number")]
-pub(super) struct Whole(pub(super) u64);
-
-impl TryFrom<Number> for Whole {
-    type Error = String;
-
-    fn try_from(number: Number) -> Result<Self, Self::Error> {
-        // Text of the shortest form has no point and no exponent where a fraction is whole.
-        let whole = |fraction: f64| format!("{fraction}").parse().ok();
-        let value = number.as_u64().or_else(|| whole(number.as_f64()?));
-        value
-            .map(Self)
-            .ok_or_else(|| format!("{number} is not a whole number from 0"))
-    }
-}
-
-#[derive(Debug, Deserialize)]
-struct ObjectParam {
-    object: String,
-}
-
-#[derive(Debug, Deserialize)]
-struct EventParam {
-    event: String,
-    #[serde(default, rename = "match")]
-    matching: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct CancelParam {
-    id: Box<RawValue>,
-}
-
 impl Broker {
     pub(super) fn call_ipc(
         &mut self,
@@ -74,27 +31,24 @@ impl Broker {
     ) -> Result<(), Refusal> {
         let method = call.method.decode().unwrap_or_default();
         let response = match &*method {
-            "hello" => self.hello(caller, to, read_param(call)?)?,
+            "hello" => self.hello(caller, to, &Param::read(call)?)?,
             "ping" => json(&value!({ "pong": true })),
-            "objects" => self.list_objects(&read_param(call)?),
+            "objects" => self.list_objects(&Param::read(call)?)?,
             "describe" => {
-                let ObjectParam { object } = read_param(call)?;
-                Name::check(&object).map_err(Refusal::invalid_name)?;
+                let object = needed_name("object", Param::read(call)?.object)?;
                 return self.describe(caller, to, &object);
             }
-            "clients" => self.list_clients(&read_param(call)?)?,
+            "clients" => self.list_clients(&Param::read(call)?)?,
             "stats" => self.show_stats(now),
             "unregister" => {
-                let ObjectParam { object } = read_param(call)?;
-                Name::check(&object).map_err(Refusal::invalid_name)?;
+                let object = needed_name("object", Param::read(call)?.object)?;
                 self.release(caller, &object, "unregistered")?;
                 json(&value!({ "object": object }))
             }
-            "unlisten" => self.unlisten(caller, &read_param(call)?)?,
+            "unlisten" => self.unlisten(caller, &Param::read(call)?)?,
             "cancel" => {
-                let CancelParam { id } = read_param(call)?;
-                let id = Id::from_json(id.get().as_bytes());
-                let cancelled = id.is_some_and(|id| self.cancel(caller, id));
+                let id = needed_id("id", Param::read(call)?.id)?;
+                let cancelled = self.cancel(caller, id);
                 json(&value!({ "cancelled": cancelled }))
             }
             "monitor" | "kick" => {
@@ -111,14 +65,22 @@ impl Broker {
         Ok(())
     }
 
-    fn hello(&mut self, id: SessionId, to: ReplyTo<'_>, hello: Hello) -> Result<Vec<u8>, Refusal> {
-        if let Some(Whole(protocol)) = hello.protocol
-            && protocol != u64::from(PROTOCOL)
-        {
+    fn hello(
+        &mut self,
+        id: SessionId,
+        to: ReplyTo<'_>,
+        hello: &Param<'_>,
+    ) -> Result<Vec<u8>, Refusal> {
+        let protocol = whole("protocol", hello.protocol)?.unwrap_or(PROTOCOL.into());
+        if protocol != u64::from(PROTOCOL) {
             let text = format!("this server speaks protocol {PROTOCOL}, not protocol {protocol}");
             return Err(Refusal::new(Code::Unsupported, text));
         }
-        let name = hello.name.as_deref().map(Name::new).transpose();
+        let name = hello
+            .name
+            .map(|name| needed_name("name", Some(name)))
+            .transpose()?;
+        let name = name.as_deref().map(Name::new).transpose();
         let name = name.map_err(Refusal::invalid_name)?;
         let n_own_turns = usize::from(matches!(to, ReplyTo::Turn(_)));
         if let Some(session) = self.sessions.get_mut(id) {
@@ -183,31 +145,15 @@ impl Broker {
         })
     }
 
-    fn unlisten(&mut self, id: SessionId, param: &EventParam) -> Result<Vec<u8>, Refusal> {
-        let event = json(&param.event);
-        let matching = param.matching.as_ref().map(json);
-        let matching = matching.as_deref().map(Text::from_literal);
-        let subscription = read_subscription(&Text::from_literal(&event), matching)?;
+    fn unlisten(&mut self, id: SessionId, param: &Param<'_>) -> Result<Vec<u8>, Refusal> {
+        let literal = needed_text("event", param.event)?;
+        let subscription = read_subscription(&literal, text("match", param.matching)?)?;
+        // The subscription has proved it.
+        let event = literal.decode().unwrap_or_default();
         if !self.unsubscribe(id, &subscription) {
-            let text = format!("this connection does not listen to {:?}", param.event);
+            let text = format!("this connection does not listen to {event:?}");
             return Err(Refusal::new(Code::NotOwner, text));
         }
-        Ok(json(&value!({ "event": param.event })))
+        Ok(json(&value!({ "event": event })))
     }
-}
-
-fn read_param<T: DeserializeOwned>(call: &Call<'_>) -> Result<T, Refusal> {
-    // Many a serializer writes what is absent as null.
-    let param = call.param.filter(|param| param.json() != b"null");
-    let param = param.unwrap_or(Payload::from_json(b"{}"));
-    let refuse = |why: &dyn fmt::Display| {
-        let method = call.method.decode().unwrap_or_default();
-        let text = format!("the parameter of {method:?} is wrong: {why}");
-        Refusal::new(Code::Unsupported, text)
-    };
-    // Serde would take an array for a struct, value by value.
-    if !param.json().starts_with(b"{") {
-        return Err(refuse(&"it must be an object"));
-    }
-    param.parse().map_err(|error| refuse(&error))
 }

@@ -8,74 +8,36 @@
 use std::{num::NonZeroUsize, ops::Bound};
 
 use ipc_wire::Name;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{
     Broker,
-    ipc_object::Whole,
+    naming::read_name,
+    param::{Param, count, needed_name, text, whole},
     reports::{ClientReport, ObjectReport},
 };
 use crate::{io::SessionId, limits::Limits, refusal::Refusal, registry::Object, sessions::json};
 
-/// Which objects are listed.
-#[derive(Debug, Deserialize)]
-pub(super) struct ObjectsParam {
-    /// Only those whose names come after this text.
-    #[serde(default)]
-    after: Option<String>,
-    #[serde(default)]
-    limit: Option<Limit>,
-    /// Only those that this client provides or stands by for.
-    #[serde(default)]
-    client: Option<Whole>,
-}
-
-/// Which clients are listed.
-#[derive(Debug, Deserialize)]
-pub(super) struct ClientsParam {
-    /// Only those whose numbers are greater.
-    #[serde(default)]
-    after: Option<Whole>,
-    #[serde(default)]
-    limit: Option<Limit>,
-    /// Only those that provide this object or stand by for it.
-    #[serde(default)]
-    object: Option<String>,
-}
-
-/// The most entries of a page that the client wants.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(try_from = "Whole")]
-struct Limit(NonZeroUsize);
-
-impl TryFrom<Whole> for Limit {
-    type Error = &'static str;
-
-    fn try_from(Whole(limit): Whole) -> Result<Self, Self::Error> {
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        NonZeroUsize::new(limit)
-            .map(Self)
-            .ok_or("\"limit\" is at least 1")
-    }
-}
-
 impl Broker {
-    pub(super) fn list_objects(&self, param: &ObjectsParam) -> Vec<u8> {
-        let after = param.after.as_deref();
-        let page = Page::new("objects", param.limit, &self.limits);
-        let Some(Whole(client)) = param.client else {
+    /// A page of the objects, or of those that one client provides or stands by for.
+    pub(super) fn list_objects(&self, param: &Param<'_>) -> Result<Vec<u8>, Refusal> {
+        let after = text("after", param.after)?;
+        let after = after.map(|after| read_name(&after)).transpose()?;
+        let after = after.as_deref();
+        let page = Page::new("objects", count("limit", param.limit)?, &self.limits);
+        let Some(client) = whole("client", param.client)? else {
             let objects = self.registry.after(after);
-            return page.fill(objects.map(|(name, object)| self.object_entry(name, object)));
+            return Ok(page.fill(objects.map(|(name, object)| self.object_entry(name, object))));
         };
         let Some(session) = self.sessions.by_client(client) else {
-            return page.fill::<(), ()>([]);
+            return Ok(page.fill::<(), ()>([]));
         };
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         let names = session.objects.range::<str, _>((start, Bound::Unbounded));
-        page.fill(names.filter_map(|name| {
+        Ok(page.fill(names.filter_map(|name| {
             let object = self.registry.get(name.as_str())?;
             Some(self.object_entry(name, object))
-        }))
+        })))
     }
 
     fn object_entry<'a>(&'a self, name: &'a Name, object: &Object) -> (&'a str, ObjectReport<'a>) {
@@ -87,17 +49,18 @@ impl Broker {
         ObjectReport::new(name, object, &self.sessions, self.limits.entry_items)
     }
 
-    pub(super) fn list_clients(&self, param: &ClientsParam) -> Result<Vec<u8>, Refusal> {
-        let Whole(after) = param.after.unwrap_or(Whole(0));
-        let page = Page::new("clients", param.limit, &self.limits);
+    /// A page of the clients, or of those that provide one object or stand by for it.
+    pub(super) fn list_clients(&self, param: &Param<'_>) -> Result<Vec<u8>, Refusal> {
+        let after = whole("after", param.after)?.unwrap_or(0);
+        let page = Page::new("clients", count("limit", param.limit)?, &self.limits);
         let report = |session| ClientReport::new(session, self.limits.entry_items);
-        let Some(object) = &param.object else {
+        if param.object.is_none() {
             let sessions = self.sessions.after(after);
             return Ok(page.fill(sessions.map(|session| (session.id.client(), report(session)))));
-        };
-        Name::check(object).map_err(Refusal::invalid_name)?;
+        }
+        let object = needed_name("object", param.object)?;
         // A walk over everybody who has the name, which to claim it takes, too.
-        let object = self.registry.get(object);
+        let object = self.registry.get(&object);
         let claims = object.into_iter().flat_map(Object::claims);
         let ids = claims.map(|claim| claim.session);
         let mut ids: Vec<SessionId> = ids.filter(|id| after < id.client()).collect();
@@ -116,8 +79,8 @@ struct Page {
 }
 
 impl Page {
-    fn new(key: &str, limit: Option<Limit>, limits: &Limits) -> Self {
-        let max_entries = limit.map_or(usize::MAX, |Limit(limit)| limit.get());
+    fn new(key: &str, limit: Option<NonZeroUsize>, limits: &Limits) -> Self {
+        let max_entries = limit.map_or(usize::MAX, NonZeroUsize::get);
         Self {
             json: format!("{{\"{key}\":[").into_bytes(),
             max_entries: max_entries.min(limits.page_entries),

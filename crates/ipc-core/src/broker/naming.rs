@@ -4,7 +4,7 @@ use std::{borrow::Cow, time::Instant};
 
 use ipc_wire::{
     Code, Dialect, IPC_OBJECT, MAX_NAME_BYTES, Mode, Name, Payload, Register, Text, UnknownMode,
-    Wait, is_reserved,
+    Wait, WrongValue, is_reserved,
 };
 
 use super::{Broker, Timer, calling::deadline, reports::ObjectEvent};
@@ -64,13 +64,7 @@ impl Broker {
         }
         let name = Name::new(&read_name(&register.object)?).map_err(Refusal::invalid_name)?;
         refuse_reserved(name.as_str())?;
-        let mode = register
-            .mode
-            .map(|mode| mode.decode().unwrap_or_default().parse());
-        let mode: Mode = mode
-            .transpose()
-            .map_err(|unknown: UnknownMode| Refusal::new(Code::Unsupported, unknown.to_string()))?
-            .unwrap_or_default();
+        let mode = register.mode.map_or(Ok(Mode::default()), read_mode)?;
         if let Some(interface) = register.interface
             && self.limits.interface_bytes < interface.json().len()
         {
@@ -214,7 +208,9 @@ impl Broker {
             return too_many();
         }
         let names: Vec<String> = list.parse().map_err(|_not_strings| {
-            Refusal::invalid_name("\"list\" is an array of names of objects")
+            Refusal::invalid_name(
+                "\"list\" must be an array of names of objects, which are strings",
+            )
         })?;
         if limit < names.len() {
             return too_many();
@@ -309,6 +305,17 @@ pub(super) fn refuse_reserved(name: &str) -> Result<(), Refusal> {
         return Err(Refusal::new(Code::Denied, text));
     }
     Ok(())
+}
+
+fn read_mode(mode: Text<'_>) -> Result<Mode, Refusal> {
+    let text = mode.decode().unwrap_or_default();
+    text.parse().map_err(|_unknown: UnknownMode| {
+        Refusal::invalid_option(WrongValue {
+            key: "mode",
+            json: mode.literal(),
+            expected: "exclusive, replace, queue or shared",
+        })
+    })
 }
 
 /// Names as a JSON array.

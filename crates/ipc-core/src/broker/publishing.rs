@@ -1,6 +1,8 @@
 //! Events: from a publisher, or the server, to whoever listens at that moment.
 
-use ipc_wire::{Code, Dialect, Event, LARGE_BYTES, Listen, Message, Name, Pattern, Payload, Text};
+use ipc_wire::{
+    Code, Dialect, Event, LARGE_BYTES, Listen, Message, Name, Pattern, Payload, Text, WrongValue,
+};
 use serde::Serialize;
 
 use super::{
@@ -236,10 +238,11 @@ pub(super) fn read_subscription(
         ));
     };
     if matching.decode().as_deref() != Some("pattern") {
-        return Err(Refusal::new(
-            Code::Unsupported,
-            "\"match\" is \"pattern\" or absent",
-        ));
+        return Err(Refusal::invalid_option(WrongValue {
+            key: "match",
+            json: matching.literal(),
+            expected: "\"pattern\", or absent",
+        }));
     }
     let pattern = Pattern::new(&name).map_err(Refusal::invalid_name)?;
     if MAX_PATTERN_TOKENS < pattern.tokens().count() {

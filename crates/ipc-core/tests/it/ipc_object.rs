@@ -43,11 +43,13 @@ fn a_wrong_parameter_is_told_and_does_nothing() {
         for param in [
             json!({}),
             json!(null),
+            json!([]),
             json!("mango"),
-            json!({"object": 1, "event": 1}),
+            json!({"object": null, "event": null, "id": null}),
+            json!({"object": 1, "event": 1, "id": [1]}),
         ] {
             let answer = ask(&mut world, "provider", method, param);
-            assert_eq!(codes(&[answer]), ["unsupported"]);
+            assert_eq!(codes(&[answer]), ["invalid_option"]);
         }
     }
     let answer = ask(&mut world, "caller", "objects", json!({}));

@@ -10,6 +10,7 @@ mod calls;
 mod clock;
 mod dialects;
 mod events;
+mod foreign_forms;
 mod half_close;
 mod ipc_object;
 mod listing;

@@ -179,7 +179,7 @@ fn a_pattern_has_at_most_32_tokens_and_no_wildcard_within_one() {
     let literal = r#"{"event_name":"room/+/a*","id":1}"#;
     assert_eq!(world.ask("peer", literal)["success"], "OK");
     let other = r#"{"event_name":"a","match":"regex"}"#;
-    assert_eq!(codes(&[world.ask("peer", other)]), ["unsupported"]);
+    assert_eq!(codes(&[world.ask("peer", other)]), ["invalid_option"]);
 }
 
 #[test]

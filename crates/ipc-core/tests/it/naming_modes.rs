@@ -179,11 +179,11 @@ fn a_busy_provider_of_a_shared_name_is_skipped() {
 }
 
 #[test]
-fn an_unknown_mode_is_unsupported() {
+fn an_unknown_mode_is_an_invalid_option() {
     let mut world = peers(&["a"]);
     assert_eq!(
         codes(&[world.ask("a", &register("mango", "greedy"))]),
-        ["unsupported"]
+        ["invalid_option"]
     );
 }
 

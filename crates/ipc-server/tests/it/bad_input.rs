@@ -49,11 +49,12 @@ fn each_fault_is_answered_once_and_ends_only_its_own_connection() {
         ("malformed", b"{\"response\":01}"),
         ("malformed", b"{\"response\":NaN}"),
         ("malformed", b"{\"response\":1}}"),
-        ("malformed", b"{\"reg_object\":5}"),
+        ("malformed", b"\xff\xfe{\0\"\0"),
+        ("malformed", b"{\0\"\0"),
         ("malformed", b"{\"reg_object\":\"a\",\"reg_object\":\"b\"}"),
         ("malformed", b"{\"reg_object\":\"a\",\"list\":[]}"),
         ("malformed", b"{\"object\":\"a\"}"),
-        ("malformed", b"{\"response\":1,\"id\":1.5}"),
+        ("malformed", b"{\"response\":1,\"id\":[1.5]}"),
         ("too_deep", deep.as_bytes()),
     ];
     for (code, bytes) in cases {
@@ -155,7 +156,11 @@ fn refused_requests_leave_the_connection_as_it_was() {
     assert_eq!(refused(r#"{"reg_object":"taken","id":1}"#), "name_taken");
     assert_eq!(
         refused(r#"{"reg_object":"a","mode":"lazy","id":1}"#),
-        "unsupported"
+        "invalid_option"
+    );
+    assert_eq!(
+        refused(r#"{"reg_object":"a","mode":7,"id":1}"#),
+        "invalid_option"
     );
     assert_eq!(
         refused(r#"{"event":"ipc.mine","result":1,"id":1}"#),

@@ -37,7 +37,7 @@ impl Scene {
             }
             let rest = rest.trim_start();
             let (arrow, message) = rest.split_once(' ').unwrap_or((rest, ""));
-            let message = message.replace('⏎', "\n");
+            let message = message.replace('⏎', "\n").replace("⟨BOM⟩", "\u{feff}");
             let peer = self
                 .peers
                 .entry(name.to_owned())

@@ -5,12 +5,18 @@
 
 use bytes::Bytes;
 
-use super::{Call, Event, Listen, Message, Outcome, Payload, Register, Reply, Success, Text, Wait};
+use super::{
+    Call, Event, Invalid, Listen, Message, Outcome, Payload, Register, Reply, Success, Text, Wait,
+    WrongValue,
+};
 use crate::{
     envelope::{Envelope, Field},
     fault::Fault,
-    id::{Id, parse_u64},
+    id::{ID_TYPE, Id},
+    number::{WHOLE_NUMBER, parse_u64, parse_whole},
 };
+
+const NULL: &[u8] = b"null";
 
 impl<'a> Message<'a> {
     /// Tells the kind of a scanned message and takes it apart.
@@ -34,6 +40,34 @@ impl<'a> Message<'a> {
             Some(Kind::Listen) => fields.listen(),
             Some(Kind::Success) => fields.success(),
             None => Ok(Some(Message::Unknown { id: fields.id()? })),
+        }
+    }
+
+    /// The message whose reading ended with `fault`, where it is understood all the same and can be
+    /// declined: a request with a wrong value, or a message whose keys of a kind are all null. A
+    /// reply cannot be declined.
+    #[cold]
+    pub(crate) fn to_decline(bytes: &'a [u8], envelope: &Envelope, fault: &Fault) -> Option<Self> {
+        let fields = Fields {
+            bytes,
+            envelope,
+            owner: None,
+        };
+        let id = fields.id().ok().flatten();
+        match *fault {
+            Fault::WrongType { key, expected } if fields.kind() != Ok(Some(Kind::Reply)) => {
+                let value = WrongValue {
+                    key,
+                    json: fields.value(Field::from_key(key.as_bytes())?)?,
+                    expected,
+                };
+                Some(Message::Invalid(Invalid { value, id }))
+            }
+            Fault::MissingKey { present, .. } => {
+                let present = fields.value(Field::from_key(present.as_bytes())?);
+                (present == Some(NULL)).then_some(Message::Unknown { id })
+            }
+            _ => None,
         }
     }
 }
@@ -98,7 +132,8 @@ impl<'a> Fields<'a, '_> {
         Ok(Some(Message::Reply(Reply {
             id: self.id()?,
             outcome: self.outcome()?,
-            more: self.flag(Field::More)?,
+            // Somebody waits for this answer, whatever stands beside it.
+            more: self.flag(Field::More).unwrap_or(false),
         })))
     }
 
@@ -125,7 +160,9 @@ impl<'a> Fields<'a, '_> {
             id: self.id()?,
             objects: self.array(Field::List)?,
             timeout_ms: self.number(Field::TimeoutMs)?,
-            missing: self.payload(Field::Missing),
+            missing: self
+                .payload(Field::Missing)
+                .filter(|names| !names.is_null()),
         })))
     }
 
@@ -158,11 +195,12 @@ impl<'a> Fields<'a, '_> {
         }
     }
 
-    /// Two keys of different kinds are a fault, and so are `response` beside `error`.
+    /// Two keys of different kinds are a fault, and so are `response` beside `error`. One that is
+    /// null counts as absent; only where nothing else tells the kind, the null is the answer.
     fn other_kind(&self) -> Result<Option<Kind>, Fault> {
         let mut found: Option<(Field, Kind)> = None;
         for (key, kind) in KIND_KEYS {
-            if !self.envelope.has(key) {
+            if self.value(key).is_none_or(|value| value == NULL) {
                 continue;
             }
             match found {
@@ -175,7 +213,9 @@ impl<'a> Fields<'a, '_> {
                 _ => found = Some((key, kind)),
             }
         }
-        Ok(found.map(|(_, kind)| kind))
+        let null_answer = self.envelope.has(Field::Response) || self.envelope.has(Field::Error);
+        let other = null_answer.then_some(Kind::Reply);
+        Ok(found.map(|(_, kind)| kind).or(other))
     }
 
     #[inline]
@@ -205,7 +245,7 @@ impl<'a> Fields<'a, '_> {
         match self.value(field) {
             None => Ok(None),
             Some(json) if json.starts_with(b"\"") => Ok(Some(Text(json))),
-            Some(_) => Err(wrong_type(field, "a string")),
+            Some(json) => absent_or(json, field, "a string"),
         }
     }
 
@@ -220,7 +260,9 @@ impl<'a> Fields<'a, '_> {
     #[inline]
     fn object(&self, field: Field) -> Result<Option<Payload<'a>>, Fault> {
         match self.payload(field) {
-            Some(value) if !value.json.starts_with(b"{") => Err(wrong_type(field, "an object")),
+            Some(value) if !value.json.starts_with(b"{") => {
+                absent_or(value.json, field, "an object, which may be left out")
+            }
             value => Ok(value),
         }
     }
@@ -228,7 +270,7 @@ impl<'a> Fields<'a, '_> {
     fn array(&self, field: Field) -> Result<Payload<'a>, Fault> {
         match self.payload(field) {
             Some(value) if value.json.starts_with(b"[") => Ok(value),
-            _ => Err(wrong_type(field, "an array")),
+            _ => Err(wrong_type(field, "an array of names of objects")),
         }
     }
 
@@ -238,7 +280,10 @@ impl<'a> Fields<'a, '_> {
             return Ok(None);
         };
         match parse_u64(json) {
-            None => Err(wrong_type(field, "a whole number of at least 0")),
+            None => match parse_whole(json) {
+                None => absent_or(json, field, WHOLE_NUMBER),
+                number => Ok(number),
+            },
             number => Ok(number),
         }
     }
@@ -248,7 +293,7 @@ impl<'a> Fields<'a, '_> {
         match self.value(field) {
             None | Some(b"false") => Ok(false),
             Some(b"true") => Ok(true),
-            Some(_) => Err(wrong_type(field, "true or false")),
+            Some(json) => Ok(absent_or(json, field, "true or false")?.unwrap_or(false)),
         }
     }
 
@@ -258,22 +303,23 @@ impl<'a> Fields<'a, '_> {
             return Ok(None);
         };
         match Id::from_json(json) {
-            None => {
-                let expected = "a string or an integer of at most 64 bytes";
-                Err(wrong_type(Field::Id, expected))
-            }
+            None => absent_or(json, Field::Id, ID_TYPE),
             id => Ok(id),
         }
     }
 
     fn outcome(&self) -> Result<Outcome<'a>, Fault> {
-        if let Some(response) = self.payload(Field::Response) {
+        let error = self.payload(Field::Error);
+        let is_error = error.is_some_and(|error| !error.is_null());
+        if let Some(response) = self.payload(Field::Response)
+            && !is_error
+        {
             return Ok(Outcome::Response(response));
         }
-        let error = self.needed(Field::Error, Field::Error)?;
         Ok(Outcome::Error {
-            error,
-            code: self.text(Field::Code)?,
+            error: self.needed(Field::Error, Field::Response)?,
+            // As with `more`: a provider's codes are its own, and the caller waits.
+            code: self.text(Field::Code).unwrap_or(None),
         })
     }
 }
@@ -284,6 +330,15 @@ fn missing(field: Field, beside: Field) -> Fault {
         present: beside.key(),
         absent: field.key(),
     }
+}
+
+/// What an option is whose value is of another type than it has to be: absent, when it is null.
+#[cold]
+fn absent_or<T>(json: &[u8], field: Field, expected: &'static str) -> Result<Option<T>, Fault> {
+    if json == NULL {
+        return Ok(None);
+    }
+    Err(wrong_type(field, expected))
 }
 
 #[cold]

@@ -1,6 +1,6 @@
 //! The keys of a message: what they make of it, and what is wrong with them.
 
-use ipc_wire::{Code, DecodeLimits, Decoder, Fault, Message};
+use ipc_wire::{Code, DecodeLimits, Decoder, Fault, Message, WrongValue};
 
 use crate::{
     splitting::KINDS,
@@ -68,6 +68,7 @@ fn kind(stream: &[u8]) -> &'static str {
         Message::Event(_) => "event",
         Message::Reply(_) => "reply",
         Message::Success(_) => "success",
+        Message::Invalid(_) => "invalid",
         Message::Unknown { .. } => "unknown",
         _ => "a kind that this test does not know",
     });
@@ -248,8 +249,8 @@ fn a_typed_key_takes_its_type_only() {
     let typed: [(&str, &[&str], &[&str]); 17] = [
         ("object", &["method"], &["\"a\""]),
         ("method", &["object"], &["\"a\""]),
-        ("timeout_ms", &["object", "method"], &["1"]),
-        ("timeout_ms", &["list"], &["1"]),
+        ("timeout_ms", &["object", "method"], &["1", "1e2"]),
+        ("timeout_ms", &["list"], &["1", "1e2"]),
         ("headers", &["object", "method"], &["{}"]),
         ("stream", &["object", "method"], &["true"]),
         ("event", &["result"], &["\"a\""]),
@@ -262,29 +263,43 @@ fn a_typed_key_takes_its_type_only() {
         ("match", &["event_name"], &["\"a\""]),
         ("more", &["response"], &["true"]),
         ("code", &["error"], &["\"a\""]),
-        ("delivered", &["success"], &["1"]),
+        ("delivered", &["success"], &["1", "1e2"]),
     ];
     for (key, beside, fitting) in typed {
         for value in ALL {
             let partner = String::from_utf8(object_of(beside)).unwrap();
             let comma = if beside.is_empty() { "" } else { "," };
             let stream = format!("{{\"{key}\":{value}{comma}{}", &partner[1..]);
-            let found = with_only(stream.as_bytes(), |_message| ());
-            if fitting.contains(&value) {
-                assert_eq!(found, Ok(()), "{stream}");
-            } else {
-                let fault = found.unwrap_err();
-                assert!(
-                    matches!(fault, Fault::WrongType { key: found, .. } if found == key),
-                    "{stream}: {fault}"
-                );
-            }
+            let found = with_only(stream.as_bytes(), |message| match message {
+                Message::Invalid(invalid) => {
+                    let WrongValue {
+                        key: wrong, json, ..
+                    } = invalid.value;
+                    assert_eq!((wrong, json), (key, value.as_bytes()));
+                    Some(invalid.code())
+                }
+                _ => None,
+            });
+            // A null counts as absent, and what stands beside an answer does not stop it.
+            let is_fitting = value == "null" || fitting.contains(&value);
+            let expected = match (key, value) {
+                ("object" | "method" | "event", "null") => Err(Code::Malformed),
+                ("reg_object" | "list" | "event_name", "null") => Ok(None),
+                ("more" | "code", _) => Ok(None),
+                _ if is_fitting => Ok(None),
+                ("object" | "method" | "event" | "reg_object" | "list" | "event_name", _) => {
+                    Ok(Some(Code::InvalidName))
+                }
+                _ => Ok(Some(Code::InvalidOption)),
+            };
+            let found = found.map_err(|fault| fault.code());
+            assert_eq!(found, expected, "{stream}");
         }
     }
 }
 
 #[test]
-fn an_id_is_a_string_or_an_integer_in_every_kind_of_message() {
+fn an_id_is_a_string_or_a_number_in_every_kind_of_message() {
     for base in KINDS.iter().filter(|base| !base.contains("\"id\"")) {
         let open = &base[..base.len() - 1];
         let comma = if open == "{" { "" } else { "," };
@@ -292,27 +307,47 @@ fn an_id_is_a_string_or_an_integer_in_every_kind_of_message() {
             "0",
             "-0",
             "-1",
+            "1.0",
+            "1E+2",
+            "-1.5",
             "18446744073709551616",
             "\"\"",
             "\"a\"",
             "\"\\u0000\"",
         ] {
             let stream = format!("{open}{comma}\"id\":{id}}}");
-            assert_eq!(
-                with_only(stream.as_bytes(), |_message| ()),
-                Ok(()),
-                "{stream}"
-            );
+            assert_eq!(id_of(&stream), Ok(Some(id.to_owned())), "{stream}");
         }
-        for id in ["null", "true", "1.0", "1e2", "-1.5", "[]", "{}", "[1]"] {
+        let null = format!("{open}{comma}\"id\":null}}");
+        assert_eq!(id_of(&null), Ok(None), "{null}");
+        for id in ["true", "[]", "{}", "[1]"] {
             let stream = format!("{open}{comma}\"id\":{id}}}");
-            let fault = fault(stream.as_bytes());
-            assert!(
-                matches!(fault, Fault::WrongType { key: "id", .. }),
-                "{stream}"
-            );
+            let is_reply = base.starts_with("{\"response\"") || base.starts_with("{\"error\"");
+            if is_reply {
+                // Nobody can tell which call it answers.
+                let fault = fault(stream.as_bytes());
+                assert!(
+                    matches!(fault, Fault::WrongType { key: "id", .. }),
+                    "{stream}"
+                );
+                assert_eq!(fault.code(), Code::Malformed);
+            } else {
+                assert_eq!(kind(stream.as_bytes()), "invalid", "{stream}");
+                assert_eq!(id_of(&stream), Ok(None), "{stream}");
+            }
         }
     }
+}
+
+/// The id of a message as it was written, after its way through `RequestId` and the encoder.
+fn id_of(stream: &str) -> Result<Option<String>, Fault> {
+    with_only(stream.as_bytes(), |message| {
+        let mut bytes = Vec::new();
+        message.encode(&mut bytes, ipc_wire::Dialect::Seed);
+        let object: std::collections::HashMap<String, Box<serde_json::value::RawValue>> =
+            serde_json::from_slice(&bytes).unwrap();
+        object.get("id").map(|id| id.get().to_owned())
+    })
 }
 
 #[test]
@@ -349,14 +384,16 @@ fn an_http_request_is_told_that_this_is_no_http_port() {
 
 #[test]
 fn nothing_comes_out_after_a_fault() {
-    let broken: [&[u8]; 9] = [
+    let broken: [&[u8]; 11] = [
         b"x",
         b"{x",
         b"{\"id\":1,\"id\":2}",
         b"{\"response\":1,\"error\":2}",
         b"{\"object\":\"o\"}",
-        b"{\"list\":1}",
-        b"{\"id\":null}",
+        b"{\"error\":1,\"id\":[]}",
+        b"{\"event\":null,\"result\":1}",
+        b"\xEF\xBB\xBF{}",
+        b"{\0\"\0",
         b"{\"response\":\"\xFF\"}",
         b"GET / HTTP/1.1\r\n\r\n",
     ];

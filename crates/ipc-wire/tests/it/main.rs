@@ -14,6 +14,7 @@ mod foreign_text;
 mod harness;
 mod limits;
 mod linear;
+mod nulls;
 mod replay;
 mod rfc8259;
 mod splitting;

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, de::DeserializeOwned};
+use ipc_wire::Whole;
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, Error},
+};
 use tokio::time::Instant;
 
 use crate::{
@@ -17,6 +21,7 @@ use crate::{
 #[non_exhaustive]
 pub struct Peer {
     /// The number that the server gave it.
+    #[serde(deserialize_with = "whole")]
     pub client: u64,
     /// What it calls itself.
     pub name: Option<String>,
@@ -68,6 +73,7 @@ pub struct ObjectDescription {
 #[non_exhaustive]
 pub struct ClientInfo {
     /// The number that the server gave it.
+    #[serde(deserialize_with = "whole")]
     pub client: u64,
     /// What it calls itself.
     pub name: Option<String>,
@@ -76,22 +82,29 @@ pub struct ClientInfo {
     /// Where it comes from.
     pub address: String,
     /// Its process, where the system tells.
+    #[serde(deserialize_with = "small_whole")]
     pub pid: Option<u32>,
     /// Its user, where the system tells.
+    #[serde(deserialize_with = "small_whole")]
     pub uid: Option<u32>,
     /// The objects that it provides or stands by for: the first of them, by name.
     pub objects: Vec<String>,
     /// How many others there are; [`Client::list_objects`] finds them.
     pub more_objects: u64,
     /// How many events and patterns it listens to.
+    #[serde(deserialize_with = "whole")]
     pub subscriptions: u64,
     /// How many of its own calls are open.
+    #[serde(deserialize_with = "whole")]
     pub calls_out: u64,
     /// How many calls to it are open.
+    #[serde(deserialize_with = "whole")]
     pub calls_in: u64,
     /// How many bytes wait to be written to it.
+    #[serde(deserialize_with = "whole")]
     pub queued_bytes: u64,
     /// How many events it missed because it was slow.
+    #[serde(deserialize_with = "whole")]
     pub events_dropped: u64,
 }
 
@@ -173,4 +186,16 @@ impl Client {
             .parse()
             .map_err(RequestError::Decode)
     }
+}
+
+/// A number that the server says, in any form of a whole number.
+fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    Whole::deserialize(deserializer).map(|number| number.0)
+}
+
+/// The same of one that it may not know.
+fn small_whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    let number = Option::<Whole>::deserialize(deserializer)?;
+    let number = number.map(|number| u32::try_from(number.0)).transpose();
+    number.map_err(D::Error::custom)
 }

@@ -251,7 +251,7 @@ mod tests {
         };
         let ids: Vec<_> = (0..3).map(|_| calls.open(call())).collect();
         assert!(ids.iter().all(|id| id.number() < 100_000_000_000_000));
-        assert!((1 << (SERIAL_BITS + SLOT_BITS)) < 100_000_000_000_000_u64);
+        const { assert!((1 << (SERIAL_BITS + SLOT_BITS)) < 100_000_000_000_000_u64) };
         for id in &ids {
             assert!(calls.get(*id).is_some());
             calls.remove(*id);

@@ -7,7 +7,7 @@ use crate::world::World;
 const NAMES: [&str; 5] = ["p0", "p1", "p2", "p3", "p4"];
 
 /// Messages that get far, which random bytes seldom do. `#` is the next byte of the data.
-const MESSAGES: [&str; 27] = [
+const MESSAGES: [&str; 31] = [
     r##"{"object":"ipc","method":"hello","param":{"protocol":1,"name":"#"}}"##,
     r##"{"reg_object":"o#"}"##,
     r##"{"reg_object":"o#","mode":"replace","id":"#"}"##,
@@ -36,6 +36,10 @@ const MESSAGES: [&str; 27] = [
     r##"{"object":"ipc","method":"objects","param":{"after":"o#","limit":#},"id":#}"##,
     r##"{"object":"ipc","method":"clients","param":{"object":"o#","after":#},"id":#}"##,
     r##"{"event_name":"e..#.*","match":"pattern"}"##,
+    r##"{"object":"o#","method":"m","event":null,"error":null,"timeout_ms":#e2,"id":#.0}"##,
+    r##"{"object":"o#","method":"m","timeout_ms":"#","id":#}"##,
+    r##"{"list":["o#"],"timeout_ms":#.5}"##,
+    r##"{"response":#,"error":null,"id":[#]}"##,
 ];
 
 /// Bytes that say what happens, from the front; none are as good as zeros.
@@ -100,7 +104,7 @@ fn step(world: &mut World, peer: usize, script: &mut Script<'_>, last_ids: &mut 
             world.send(name, &message);
         }
         8 => {
-            let reply = format!(r#"{{"response":1,"id":{}}}"#, last_ids[peer]);
+            let reply = format!(r#"{{"response":1,"error":null,"id":{}.0}}"#, last_ids[peer]);
             world.send(name, &reply);
         }
         9 => world.stop_reading(name),

@@ -151,12 +151,16 @@ impl Simulation {
         let taken = open.nth(chosen).unwrap();
         taken.is_replied = true;
         let taken = *taken;
-        let mut reply = json!({ "response": taken.n });
-        if let Some(id) = taken.id {
-            reply["id"] = json!(id);
-        }
-        self.send(place, &reply.to_string());
-        self.model.reply(place, Some(taken.n), &json!(taken.n));
+        let n = taken.n;
+        let reply = match (taken.id, self.prng.one_in(4)) {
+            (Some(id), false) => format!(r#"{{"response":{n},"id":{id}}}"#),
+            (None, false) => format!(r#"{{"response":{n}}}"#),
+            // As languages write it that have one type of numbers and write every key.
+            (Some(id), true) => format!(r#"{{"id":{id}.0,"error":null,"response":{n}}}"#),
+            (None, true) => format!(r#"{{"id":null,"error":null,"response":{n}}}"#),
+        };
+        self.send(place, &reply);
+        self.model.reply(place, Some(n), &json!(n));
     }
 
     /// Answers what it was not asked, or has answered before.

@@ -40,9 +40,9 @@ impl InFlight {
             return None;
         }
         let hash = self.hash(id);
-        let id = Some(id.canonical());
-        let is_same =
-            |&(known, request): &_| known == hash && id_of(request).map(Id::canonical) == id;
+        let is_same = |&(known, request): &_| {
+            known == hash && id_of(request).is_some_and(|known| known.is_same(id))
+        };
         let (_, request) = self.requests.find(hash, is_same)?;
         Some(*request)
     }
@@ -67,9 +67,18 @@ impl InFlight {
 
     #[inline]
     fn hash(&self, id: Id<'_>) -> u64 {
-        match id.canonical() {
+        match id {
             Id::Number(number) => self.hasher.hash_one(number),
-            Id::Json(json) => self.hasher.hash_one(json),
+            Id::Json(json) => self.hash_json(id, json),
+        }
+    }
+
+    /// The same of an id that may be a number in another form.
+    #[cold]
+    fn hash_json(&self, id: Id<'_>, json: &[u8]) -> u64 {
+        match id.as_u64() {
+            Some(number) => self.hasher.hash_one(number),
+            None => self.hasher.hash_one(json),
         }
     }
 }

@@ -131,13 +131,13 @@ impl Decoder {
             Found::Partial => (&*self.partial, None),
             Found::Large => (&*self.large, Some(&self.large)),
         };
-        let message = Message::read(bytes, self.scanner.envelope(), shared);
+        let mut message = Message::read(bytes, self.scanner.envelope(), shared);
         if let Err(fault) = &message {
-            let declined = Message::to_decline(bytes, self.scanner.envelope(), fault);
-            if declined.is_some() {
-                return Ok(declined);
+            // Put in its place, for a message that is returned in two ways would be moved.
+            match Message::to_decline(bytes, self.scanner.envelope(), fault) {
+                Some(declined) => message = Ok(Some(declined)),
+                None => self.fault = Some(fault.clone()),
             }
-            self.fault = Some(fault.clone());
         }
         message
     }

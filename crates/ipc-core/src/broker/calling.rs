@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use ipc_wire::{Call, Code, Dialect, Forwarded, IPC_OBJECT, Id, Message, Name, Outcome, Reply};
+use ipc_wire::{
+    Call, Code, Dialect, Forwarded, IPC_OBJECT, Id, Message, Name, Outcome, Reply, Text,
+};
 
 use super::{Broker, Timer};
 use crate::{
@@ -246,12 +248,16 @@ impl Broker {
 fn passed_on(outcome: Outcome<'_>) -> Outcome<'_> {
     match outcome {
         Outcome::Error { error, code } => {
-            let code =
-                code.filter(|code| code.decode().as_deref() == Some(PROVIDERS_CODE.as_str()));
+            let code = code.filter(is_providers_code);
             Outcome::Error { error, code }
         }
         response @ Outcome::Response(_) => response,
     }
+}
+
+#[cold]
+fn is_providers_code(code: &Text<'_>) -> bool {
+    code.decode().as_deref() == Some(PROVIDERS_CODE.as_str())
 }
 
 /// When a request's time passes, if it ever does.

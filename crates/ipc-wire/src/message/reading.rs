@@ -240,16 +240,17 @@ impl<'a> Fields<'a, '_> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn text(&self, field: Field) -> Result<Option<Text<'a>>, Fault> {
         match self.value(field) {
             None => Ok(None),
             Some(json) if json.starts_with(b"\"") => Ok(Some(Text(json))),
-            Some(json) => absent_or(json, field, "a string"),
+            Some(json) if is_null(json) => Ok(None),
+            Some(_) => Err(wrong_type(field, "a string")),
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn needed_text(&self, field: Field, beside: Field) -> Result<Text<'a>, Fault> {
         match self.text(field)? {
             Some(text) => Ok(text),
@@ -260,9 +261,10 @@ impl<'a> Fields<'a, '_> {
     #[inline]
     fn object(&self, field: Field) -> Result<Option<Payload<'a>>, Fault> {
         match self.payload(field) {
-            Some(value) if !value.json.starts_with(b"{") => {
-                absent_or(value.json, field, "an object, which may be left out")
-            }
+            Some(value) if !value.json.starts_with(b"{") => match is_null(value.json) {
+                true => Ok(None),
+                false => Err(wrong_type(field, "an object, which may be left out")),
+            },
             value => Ok(value),
         }
     }
@@ -274,26 +276,28 @@ impl<'a> Fields<'a, '_> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn number(&self, field: Field) -> Result<Option<u64>, Fault> {
         let Some(json) = self.value(field) else {
             return Ok(None);
         };
         match parse_u64(json) {
+            None if is_null(json) => Ok(None),
             None => match parse_whole(json) {
-                None => absent_or(json, field, WHOLE_NUMBER),
+                None => Err(wrong_type(field, WHOLE_NUMBER)),
                 number => Ok(number),
             },
             number => Ok(number),
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn flag(&self, field: Field) -> Result<bool, Fault> {
         match self.value(field) {
             None | Some(b"false") => Ok(false),
             Some(b"true") => Ok(true),
-            Some(json) => Ok(absent_or(json, field, "true or false")?.unwrap_or(false)),
+            Some(json) if is_null(json) => Ok(false),
+            Some(_) => Err(wrong_type(field, "true or false")),
         }
     }
 
@@ -303,16 +307,15 @@ impl<'a> Fields<'a, '_> {
             return Ok(None);
         };
         match Id::from_json(json) {
-            None => absent_or(json, Field::Id, ID_TYPE),
+            None if is_null(json) => Ok(None),
+            None => Err(wrong_type(Field::Id, ID_TYPE)),
             id => Ok(id),
         }
     }
 
     fn outcome(&self) -> Result<Outcome<'a>, Fault> {
-        let error = self.payload(Field::Error);
-        let is_error = error.is_some_and(|error| !error.is_null());
         if let Some(response) = self.payload(Field::Response)
-            && !is_error
+            && self.value(Field::Error).is_none_or(|error| error == NULL)
         {
             return Ok(Outcome::Response(response));
         }
@@ -332,13 +335,10 @@ fn missing(field: Field, beside: Field) -> Fault {
     }
 }
 
-/// What an option is whose value is of another type than it has to be: absent, when it is null.
+/// Whether a value that is not of its key's type is null, and so absent.
 #[cold]
-fn absent_or<T>(json: &[u8], field: Field, expected: &'static str) -> Result<Option<T>, Fault> {
-    if json == NULL {
-        return Ok(None);
-    }
-    Err(wrong_type(field, expected))
+fn is_null(json: &[u8]) -> bool {
+    json == NULL
 }
 
 #[cold]

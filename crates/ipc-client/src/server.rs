@@ -39,10 +39,12 @@ pub struct ObjectInfo {
     /// Who answers its calls: the first of them.
     pub providers: Vec<Peer>,
     /// How many others do; [`Client::list_clients`] finds them.
+    #[serde(deserialize_with = "whole")]
     pub more_providers: u64,
     /// Who stands by: the first of them.
     pub standby: Vec<Peer>,
     /// How many others do.
+    #[serde(deserialize_with = "whole")]
     pub more_standby: u64,
 }
 
@@ -58,10 +60,12 @@ pub struct ObjectDescription {
     /// Who answers its calls: the first of them.
     pub providers: Vec<Peer>,
     /// How many others do; [`Client::list_clients`] finds them.
+    #[serde(deserialize_with = "whole")]
     pub more_providers: u64,
     /// Who stands by: the first of them.
     pub standby: Vec<Peer>,
     /// How many others do.
+    #[serde(deserialize_with = "whole")]
     pub more_standby: u64,
     /// What its provider says about it: a JSON object.
     pub interface: Option<RawJson>,
@@ -90,6 +94,7 @@ pub struct ClientInfo {
     /// The objects that it provides or stands by for: the first of them, by name.
     pub objects: Vec<String>,
     /// How many others there are; [`Client::list_objects`] finds them.
+    #[serde(deserialize_with = "whole")]
     pub more_objects: u64,
     /// How many events and patterns it listens to.
     #[serde(deserialize_with = "whole")]

@@ -23,7 +23,7 @@ async fn a_greeting_and_reports_may_have_fractions_and_nulls() {
         let id = &request["id"];
         let report = r#"{"client":3.0,"name":null,"subscriptions":1e2,"pid":4E+1,"uid":null}"#;
         peer.send_text(&format!(
-            "{{\"response\":[{report}],\"error\":null,\"id\":{id}.0}}\n"
+            "{{\"response\":{{\"clients\":[{report}],\"next\":null}},\"error\":null,\"id\":{id}.0}}\n"
         ))
         .await;
     };

@@ -138,7 +138,7 @@ fn numbers_may_be_written_in_any_way_and_null_is_absent() {
         let text = format!(r#"{{"object":"ipc","method":"{method}","param":{param},"id":1}}"#);
         assert_eq!(
             codes(&[world.ask("reader", &text)]),
-            ["unsupported"],
+            ["invalid_option"],
             "{text}"
         );
     }

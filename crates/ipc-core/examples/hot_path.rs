@@ -141,9 +141,8 @@ struct Session {
 impl Bench {
     fn new() -> Self {
         let now = Instant::now();
-        let message_bytes = DecodeLimits::default().message_bytes;
         Self {
-            broker: Broker::new(Limits::default(), "bench", message_bytes, now),
+            broker: Broker::new(Limits::default(), "bench", now),
             now,
         }
     }

@@ -50,7 +50,6 @@ pub struct Broker {
     limits: Limits,
     /// What `hello` tells about the server.
     server: String,
-    message_bytes: usize,
     sessions: Sessions,
     users: IndexMap<u32, usize>,
     registry: Registry,
@@ -68,15 +67,13 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// A broker without sessions; `server` is its name and version, `message_bytes` the longest
-    /// message that its shell decodes, both as told in `hello`.
+    /// A broker without sessions; `server` is its name and version, as told in `hello`.
     #[must_use]
-    pub fn new(limits: Limits, server: &str, message_bytes: usize, now: Instant) -> Self {
+    pub fn new(limits: Limits, server: &str, now: Instant) -> Self {
         Self {
             sessions: Sessions::new(limits.outbox_bytes, limits.queued_bytes),
             limits,
             server: server.to_owned(),
-            message_bytes,
             users: IndexMap::new(),
             registry: Registry::default(),
             calls: Calls::default(),

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-/// What peers may use. The defaults are for a machine that runs desktop or server programs.
+use ipc_wire::DecodeLimits;
+
+/// What peers may use: the one place from which broker, decoders and event loop read. The defaults are for a machine that runs desktop or server programs.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Limits {
@@ -19,6 +21,13 @@ pub struct Limits {
     pub requests: usize,
     /// Names in one `list`: as many as one connection may register.
     pub wait_names: usize,
+    /// Bytes of the longest message; below 4 GiB.
+    pub message_bytes: usize,
+    /// The deepest nesting of a message, its own object included; at most 128.
+    pub message_depth: u32,
+    /// Bytes of unfinished messages of all connections together; beyond it the connection that
+    /// holds the most is closed.
+    pub unfinished_bytes: usize,
     /// Bytes of an object's interface description: the server keeps it as long as the object.
     pub interface_bytes: usize,
     /// Entries of one page of a list (`objects`, `clients`): a page is made in one go, while
@@ -57,6 +66,9 @@ impl Default for Limits {
             subscriptions: 512,
             requests: 4096,
             wait_names: 256,
+            message_bytes: DecodeLimits::DEFAULT_MESSAGE_BYTES,
+            message_depth: DecodeLimits::DEFAULT_DEPTH,
+            unfinished_bytes: 256 * 1024 * 1024,
             interface_bytes: 64 * 1024,
             page_entries: 1000,
             page_bytes: 256 * 1024,
@@ -67,6 +79,17 @@ impl Default for Limits {
             seed_wait: Duration::from_millis(100),
             drain: Duration::from_secs(10),
             lost_names: 64,
+        }
+    }
+}
+
+impl Limits {
+    /// What one message may cost.
+    #[must_use]
+    pub const fn decode(&self) -> DecodeLimits {
+        DecodeLimits {
+            message_bytes: self.message_bytes,
+            depth: self.message_depth,
         }
     }
 }

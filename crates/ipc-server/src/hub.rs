@@ -57,6 +57,7 @@ pub(crate) struct Hub {
     connections: Vec<Option<Connection>>,
     broker: Broker,
     decode_limits: DecodeLimits,
+    unfinished_limit: usize,
     /// For whichever connection receives, unless it keeps one of its own.
     decoder: Option<Box<Decoder>>,
     scratch: Box<[u8]>,
@@ -82,23 +83,19 @@ impl Hub {
         settings: Settings,
         is_stopping: Arc<AtomicBool>,
     ) -> io::Result<Self> {
-        let Settings {
-            limits,
-            decode_limits,
-            busy_poll,
-        } = settings;
+        let Settings { limits, busy_poll } = settings;
         let now = Instant::now();
         for (n, listener) in listeners.iter_mut().enumerate() {
             listener.register(poll.registry(), Token(FIRST_LISTENER + n))?;
         }
-        let message_bytes = decode_limits.message_bytes;
         Ok(Self {
             poll,
             first_connection: FIRST_LISTENER + listeners.len(),
             listeners,
             connections: Vec::new(),
-            broker: Broker::new(limits, SERVER_NAME, message_bytes, now),
-            decode_limits,
+            decode_limits: limits.decode(),
+            unfinished_limit: limits.unfinished_bytes,
+            broker: Broker::new(limits, SERVER_NAME, now),
             decoder: None,
             scratch: vec![0; CHUNK_BYTES].into(),
             ready: VecDeque::new(),

@@ -23,7 +23,7 @@ mod server;
 mod stream;
 
 pub use ipc_core::{Limits, Stats};
-pub use ipc_wire::{Address, DecodeLimits};
+pub use ipc_wire::Address;
 
 pub use crate::{
     listener::{BindError, default_addresses},

@@ -11,7 +11,7 @@ use std::{
 };
 
 use ipc_core::Limits;
-use ipc_wire::{Address, DecodeLimits};
+use ipc_wire::Address;
 use mio::{Poll, Waker};
 
 use crate::{
@@ -31,7 +31,6 @@ pub struct Builder {
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) limits: Limits,
-    pub(crate) decode_limits: DecodeLimits,
     pub(crate) busy_poll: Duration,
 }
 
@@ -39,7 +38,6 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             limits: Limits::default(),
-            decode_limits: DecodeLimits::default(),
             busy_poll: DEFAULT_WINDOW,
         }
     }
@@ -53,17 +51,10 @@ impl Builder {
         self
     }
 
-    /// Sets what peers may use.
+    /// Sets what peers may use, and what one message may cost.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.settings.limits = limits;
-        self
-    }
-
-    /// Sets what one message may cost.
-    #[must_use]
-    pub const fn decode_limits(mut self, limits: DecodeLimits) -> Self {
-        self.settings.decode_limits = limits;
         self
     }
 

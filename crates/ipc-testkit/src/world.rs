@@ -7,7 +7,6 @@ use std::{
 };
 
 use ipc_core::{Broker, CloseReason, Input, Limits, Output, Peer, Refusal, SessionId, Stats};
-use ipc_wire::DecodeLimits;
 use serde_json::Value;
 
 use crate::end::End;
@@ -41,9 +40,8 @@ impl World {
     #[must_use]
     pub fn with_limits(limits: Limits) -> Self {
         let now = Instant::now();
-        let message_bytes = DecodeLimits::DEFAULT_MESSAGE_BYTES;
         Self {
-            broker: Broker::new(limits, "ipc-server/test", message_bytes, now),
+            broker: Broker::new(limits, "ipc-server/test", now),
             now,
             ends: BTreeMap::new(),
             closings: Vec::new(),

@@ -104,7 +104,7 @@ impl Broker {
             server: &self.server,
             client: id.client(),
             limits: GreetingLimits {
-                message_bytes: self.message_bytes,
+                message_bytes: self.limits.message_bytes,
                 names: self.limits.names,
                 subscriptions: self.limits.subscriptions,
                 requests: self.limits.requests,

@@ -27,9 +27,8 @@ struct Bus {
 impl Bus {
     fn new() -> Self {
         let now = Instant::now();
-        let message_bytes = DecodeLimits::default().message_bytes;
         Self {
-            broker: Broker::new(Limits::default(), "test", message_bytes, now),
+            broker: Broker::new(Limits::default(), "test", now),
             now,
         }
     }

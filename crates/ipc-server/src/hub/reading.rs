@@ -15,10 +15,6 @@ use crate::incidents::Incident;
 /// millisecond of looking through large ones.
 pub(super) const CHUNK_BYTES: usize = 256 * 1024;
 
-/// Memory for unfinished messages of all connections together; beyond it the connection that
-/// holds the most is closed.
-const RECEIVE_BYTES: usize = 256 * 1024 * 1024;
-
 impl Hub {
     /// Reads one chunk from each connection that was ready when the turn began.
     pub(super) fn read_ready(&mut self, now: Instant) {
@@ -91,7 +87,7 @@ impl Hub {
         if !is_drained || connection.is_read_closed {
             self.mark_ready(session);
         }
-        if RECEIVE_BYTES < self.receive_bytes {
+        if self.unfinished_limit < self.receive_bytes {
             self.make_receive_room(now);
         }
         self.apply(now);

@@ -94,6 +94,14 @@ impl Broker {
     ///
     /// A [`Refusal`] when there are too many, or the server is stopping.
     pub fn open(&mut self, peer: Peer) -> Result<SessionId, Refusal> {
+        let opened = self.try_open(peer);
+        if opened.is_err() {
+            self.stats.connections_refused += 1;
+        }
+        opened
+    }
+
+    fn try_open(&mut self, peer: Peer) -> Result<SessionId, Refusal> {
         if self.drain_deadline.is_some() {
             return Err(Refusal::SHUTTING_DOWN);
         }

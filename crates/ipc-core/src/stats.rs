@@ -13,6 +13,8 @@ pub struct Stats {
     pub messages: u64,
     /// Connections taken.
     pub connections_opened: u64,
+    /// Connections that were refused, for there were too many or the server was stopping.
+    pub connections_refused: u64,
     /// Connections that ended.
     pub connections_closed: u64,
     /// Connections that were closed because they broke the protocol.

@@ -5,12 +5,14 @@
 //! connection may do in a turn is bounded, so a peer that is slow or greedy delays nobody. Only
 //! this module knows that there is one loop.
 
+mod accepting;
 mod reading;
+mod refused;
 mod writing;
 
 use std::{
     collections::VecDeque,
-    io::{self, Write},
+    io,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -22,7 +24,7 @@ use ipc_core::{Broker, CloseReason, Input, Output, SessionId};
 use ipc_wire::{DecodeLimits, Decoder};
 use mio::{Events, Interest, Poll, Registry, Token};
 
-use self::reading::CHUNK_BYTES;
+use self::{reading::CHUNK_BYTES, refused::RefusedConnections};
 use crate::{
     SERVER_NAME,
     connection::Connection,
@@ -30,17 +32,14 @@ use crate::{
     listener::Listener,
     polling::Polling,
     server::Settings,
-    stream::Stream,
 };
 
 /// The token of the waker by which other threads reach the loop.
 pub(crate) const WAKE: Token = Token(0);
 
-/// The token of the first listener; those of the connections follow the listeners'.
+/// The token of the first listener; those of the refused connections follow the listeners', and
+/// those of the connections follow these.
 const FIRST_LISTENER: usize = 1;
-
-/// Connections accepted from one listener in one turn.
-const ACCEPTS_PER_TURN: usize = 64;
 
 /// Events taken from the system in one turn.
 const EVENTS_PER_TURN: usize = 1024;
@@ -52,6 +51,7 @@ const LINGER: Duration = Duration::from_secs(1);
 pub(crate) struct Hub {
     poll: Poll,
     listeners: Vec<Listener>,
+    refused: RefusedConnections,
     first_connection: usize,
     /// By the session's slot.
     connections: Vec<Option<Connection>>,
@@ -88,10 +88,13 @@ impl Hub {
         for (n, listener) in listeners.iter_mut().enumerate() {
             listener.register(poll.registry(), Token(FIRST_LISTENER + n))?;
         }
+        let first_refused = FIRST_LISTENER + listeners.len();
+        let refused = RefusedConnections::new(first_refused, limits.message_bytes);
         Ok(Self {
             poll,
-            first_connection: FIRST_LISTENER + listeners.len(),
             listeners,
+            first_connection: refused.end_token(),
+            refused,
             connections: Vec::new(),
             decode_limits: limits.decode(),
             unfinished_limit: limits.unfinished_bytes,
@@ -125,13 +128,15 @@ impl Hub {
                 polled => polled?,
             }
             now = Instant::now();
-            let has_work = !events.is_empty() || !self.ready.is_empty();
+            let has_work = !events.is_empty() || !self.ready.is_empty() || self.refused.has_ready();
             if !events.is_empty() {
                 self.polling.note_event(now);
                 self.note_events(&events);
             }
             self.pass_time(now);
             self.read_ready(now);
+            self.refused.read(&mut self.scratch);
+            self.refused.expire(now);
             self.accept(now);
             self.write_dirty(now);
             if self.is_stopping.load(Ordering::Acquire) && self.stop(now) {
@@ -146,7 +151,7 @@ impl Hub {
 
     /// How long the loop may sleep; `None` until something happens.
     fn timeout(&mut self, now: Instant) -> Option<Duration> {
-        let has_work = !self.ready.is_empty() || !self.dirty.is_empty();
+        let has_work = !self.ready.is_empty() || !self.dirty.is_empty() || self.refused.has_ready();
         if has_work || self.listeners.iter().any(Listener::may_accept) {
             return Some(Duration::ZERO);
         }
@@ -163,6 +168,7 @@ impl Hub {
             lingering,
             resting,
             self.incidents.timeout(),
+            self.refused.next_deadline(),
             self.drops_at,
         ];
         let next = deadlines.into_iter().flatten().min()?;
@@ -175,8 +181,12 @@ impl Hub {
             if token < FIRST_LISTENER {
                 continue;
             }
+            if let Some(listener) = self.listeners.get_mut(token - FIRST_LISTENER) {
+                listener.is_ready = true;
+                continue;
+            }
             if token < self.first_connection {
-                self.listeners[token - FIRST_LISTENER].is_ready = true;
+                self.refused.note_ready(token);
                 continue;
             }
             let slot = token - self.first_connection;
@@ -274,62 +284,12 @@ impl Hub {
         self.apply(now);
     }
 
-    fn accept(&mut self, now: Instant) {
-        for n in 0..self.listeners.len() {
-            for _ in 0..ACCEPTS_PER_TURN {
-                let listener = &mut self.listeners[n];
-                if !listener.may_accept() || self.drops_at.is_some() {
-                    break;
-                }
-                if let Some(stream) = listener.accept(&mut self.incidents, now) {
-                    self.welcome(stream, now);
-                }
-            }
-        }
-    }
-
-    /// Makes a connection of a socket, or tells it why not.
-    fn welcome(&mut self, mut stream: Stream, now: Instant) {
-        let peer = stream.peer();
-        let session = match self.broker.open(peer.clone()) {
-            Ok(session) => session,
-            Err(refusal) => {
-                self.incidents
-                    .note(Incident::ConnectionRefused, now, |what| {
-                        tracing::warn!(address = ?peer.address, %refusal, "{what}");
-                    });
-                let error = refusal.to_line();
-                // It is about to be closed; whether it hears why is not worth waiting for.
-                stream.write_all(&error).ok();
-                return;
-            }
-        };
-        let slot = session.slot();
-        let token = Token(self.first_connection + slot);
-        // Whether it is writable only matters after it was not.
-        let registered = self
-            .poll
-            .registry()
-            .register(&mut stream, token, Interest::READABLE);
-        if let Err(error) = registered {
-            not_watched(&mut self.incidents, session, &error);
-            self.broker
-                .handle(Input::Closed(session, CloseReason::Failed), now);
-            return;
-        }
-        tracing::debug!(client = session.client(), address = ?peer.address, "connected");
-        if self.connections.len() <= slot {
-            self.connections.resize_with(slot + 1, || None);
-        }
-        self.connections[slot] = Some(Connection::new(session, stream));
-    }
-
     /// Goes on stopping; whether the server may end.
     fn stop(&mut self, now: Instant) -> bool {
         if self.drops_at.is_none() {
             tracing::info!("stopping");
-            self.listeners.clear();
             self.broker.shut_down(now);
+            self.stop_accepting(now);
             self.drops_at = self
                 .broker
                 .drain_deadline()
@@ -337,7 +297,8 @@ impl Hub {
             self.apply(now);
             self.write_dirty(now);
         }
-        self.broker.is_drained() || self.drops_at.is_some_and(|drops_at| drops_at <= now)
+        let is_done = self.broker.is_drained() && self.refused.is_empty();
+        is_done || self.drops_at.is_some_and(|drops_at| drops_at <= now)
     }
 
     fn mark_dirty(&mut self, session: SessionId) {

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Connections that may wait to be accepted: enough for a thousand clients that reconnect at once.
-const BACKLOG: i32 = 1024;
+pub(crate) const BACKLOG: u16 = 1024;
 
 /// How long accepting rests when the process is out of file descriptors; doubled up to the longest.
 const FIRST_BACKOFF: Duration = Duration::from_millis(10);
@@ -247,7 +247,7 @@ fn bind_tcp(address: SocketAddr) -> io::Result<Listener> {
     socket.set_tcp_keepalive(&KEEPALIVE)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
+    socket.listen(BACKLOG.into())?;
     let socket = mio::net::TcpListener::from_std(socket.into());
     let local = socket.local_addr()?;
     let address = Address::Tcp {
@@ -396,7 +396,7 @@ mod unix {
         })?;
         socket.bind(&address)?;
         fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
-        socket.listen(BACKLOG)?;
+        socket.listen(BACKLOG.into())?;
         Ok(mio::net::UnixListener::from_std(
             std::os::unix::net::UnixListener::from(socket),
         ))

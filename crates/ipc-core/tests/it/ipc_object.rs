@@ -218,7 +218,8 @@ fn stats_add_up() {
     let shown = ask(&mut world, "caller", "stats", json!({}))["response"].clone();
     let expected = json!({
         "server": "ipc-server/test", "uptime_s": 3, "connections": 2, "objects": 1,
-        "subscriptions": 0, "messages": 9, "connections_opened": 2, "connections_closed": 0,
+        "subscriptions": 0, "messages": 9, "connections_opened": 2, "connections_refused": 0,
+        "connections_closed": 0,
         "faults": 0, "slow_consumers": 0, "refusals": 1, "calls_accepted": 3,
         "calls_answered": 1, "calls_open": 2, "calls_timed_out": 0, "calls_cancelled": 0,
         "replies_dropped": 0, "events": 3, "events_matched": 0, "events_queued": 0,

@@ -50,10 +50,19 @@ impl ServerProcess {
 
     /// Starts a command and waits until it listens on so many addresses.
     pub(crate) fn start_with(command: &mut Command, n_addresses: usize) -> Self {
+        Self::start_logging_to(Stdio::null(), command, n_addresses)
+    }
+
+    /// The same, with a place for what it logs.
+    pub(crate) fn start_logging_to(
+        log: impl Into<Stdio>,
+        command: &mut Command,
+        n_addresses: usize,
+    ) -> Self {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(log)
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -66,6 +75,23 @@ impl ServerProcess {
             })
             .collect();
         Self { child, addresses }
+    }
+
+    /// Runs a server that must not start; what it says.
+    pub(crate) fn refusal(command: &mut Command) -> String {
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let addresses = Vec::new();
+        let mut server = Self { child, addresses };
+        assert_eq!(server.wait().code(), Some(1));
+        let mut error = String::new();
+        let mut stderr = server.child.stderr.take().unwrap();
+        stderr.read_to_string(&mut error).unwrap();
+        error
     }
 
     /// A connection to the first address.
@@ -105,13 +131,17 @@ pub(crate) fn signal_process(child: &Child, signal: rustix::process::Signal) {
 
 /// Waits for a process to end, but not for ever.
 pub(crate) fn wait_for_exit(child: &mut Child) -> ExitStatus {
+    wait_for("the end of the process", || child.try_wait().unwrap())
+}
+
+/// Looks until there is something to see, for what gives no sign when it happens.
+pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let started = Instant::now();
     loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            return status;
+        if let Some(seen) = look() {
+            return seen;
         }
-        assert!(started.elapsed() < PATIENCE, "the process does not end");
-        // There is no wait with a limit in the standard library.
+        assert!(started.elapsed() < PATIENCE, "waiting in vain for {what}");
         std::thread::park_timeout(Duration::from_millis(2));
     }
 }
@@ -300,6 +330,13 @@ fn connect_unix(path: &str) -> Box<dyn Socket> {
 #[cfg(not(unix))]
 fn connect_unix(_path: &str) -> Box<dyn Socket> {
     panic!("this system has no Unix sockets")
+}
+
+/// Says that a test was not run, and why.
+#[cfg(unix)]
+#[expect(clippy::print_stderr, reason = "whoever reads a test's output is told")]
+pub(crate) fn skip(why: &str) {
+    eprintln!("skipped: {why}");
 }
 
 /// A text of JSON that is so many bytes long with its quotes.

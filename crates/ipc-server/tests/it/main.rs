@@ -13,6 +13,7 @@ mod lines_dialect;
 mod log_volume;
 mod process;
 mod protocol_document;
+mod refused;
 mod seed_dialect;
 #[cfg(unix)]
 mod unix_sockets;

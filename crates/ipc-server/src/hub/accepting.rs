@@ -1,0 +1,83 @@
+//! From listening sockets to connections.
+
+use std::time::Instant;
+
+use ipc_core::{CloseReason, Input, Refusal};
+use ipc_wire::Code;
+use mio::{Interest, Token};
+
+use super::{Hub, not_watched};
+use crate::{connection::Connection, incidents::Incident, listener::BACKLOG, stream::Stream};
+
+/// Connections accepted from one listener in one turn.
+const ACCEPTS_PER_TURN: usize = 64;
+
+impl Hub {
+    /// Accepts from each listener, so many that it shares the turn.
+    pub(super) fn accept(&mut self, now: Instant) {
+        for n in 0..self.listeners.len() {
+            self.accept_from(n, ACCEPTS_PER_TURN, now);
+        }
+    }
+
+    fn accept_from(&mut self, n: usize, n_accepts: usize, now: Instant) {
+        for _ in 0..n_accepts {
+            let listener = &mut self.listeners[n];
+            if !listener.may_accept() {
+                return;
+            }
+            if let Some(stream) = listener.accept(&mut self.incidents, now) {
+                self.welcome(stream, now);
+            }
+        }
+    }
+
+    /// Makes a connection of a socket, or tells it why not.
+    fn welcome(&mut self, mut stream: Stream, now: Instant) {
+        let peer = stream.peer();
+        let session = match self.broker.open(peer.clone()) {
+            Ok(session) => session,
+            Err(refusal) => {
+                self.incidents
+                    .note(Incident::ConnectionRefused, now, |what| {
+                        tracing::warn!(address = ?peer.address, %refusal, "{what}");
+                    });
+                let registry = self.poll.registry();
+                return self.refused.add(stream, &refusal, registry, now);
+            }
+        };
+        let slot = session.slot();
+        let token = Token(self.first_connection + slot);
+        // Whether it is writable only matters after it was not.
+        let registered = self
+            .poll
+            .registry()
+            .register(&mut stream, token, Interest::READABLE);
+        if let Err(error) = registered {
+            not_watched(&mut self.incidents, session, &error);
+            self.broker
+                .handle(Input::Closed(session, CloseReason::Failed), now);
+            let refusal = Refusal {
+                code: Code::Busy,
+                text: "the system cannot watch another connection".into(),
+            };
+            return self
+                .refused
+                .add(stream, &refusal, self.poll.registry(), now);
+        }
+        tracing::debug!(client = session.client(), address = ?peer.address, "connected");
+        if self.connections.len() <= slot {
+            self.connections.resize_with(slot + 1, || None);
+        }
+        self.connections[slot] = Some(Connection::new(session, stream));
+    }
+
+    /// Stops accepting. Those who have connected and were not accepted are told why.
+    pub(super) fn stop_accepting(&mut self, now: Instant) {
+        for n in 0..self.listeners.len() {
+            self.listeners[n].is_ready = true;
+            self.accept_from(n, BACKLOG.into(), now);
+        }
+        self.listeners.clear();
+    }
+}

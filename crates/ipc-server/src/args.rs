@@ -1,7 +1,15 @@
 //! The command line and the environment of `ipc-server`.
 
-use clap::Parser;
+use std::time::Duration;
+
+use clap::{Parser, value_parser};
 use ipc_server::{Address, Limits};
+
+/// The smallest `--max-message-bytes`: a hello with the longest name fits.
+const MIN_MESSAGE_BYTES: i64 = 4096;
+
+/// The longest `--drain`: a day, after which nobody waits for a server to stop.
+const MAX_DRAIN_SECONDS: u64 = 24 * 60 * 60;
 
 /// The message bus for the processes of one machine, spoken with a line of JSON.
 ///
@@ -27,13 +35,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Vec<Address>,
 
-    /// How many clients may be connected at a time
-    #[arg(long, value_name = "N", default_value_t = Limits::default().connections)]
-    pub(crate) max_connections: usize,
-
-    /// How many of them one user may have, over Unix sockets
-    #[arg(long, value_name = "N", default_value_t = Limits::default().connections_per_user)]
-    pub(crate) max_connections_per_user: usize,
+    #[command(flatten)]
+    limits: LimitArgs,
 
     /// How many microseconds to look for the next message without sleeping while messages follow
     /// each other closely; 0 for never
@@ -64,10 +67,7 @@ impl Args {
 
     /// What peers may use.
     pub(crate) fn limits(&self) -> Limits {
-        let mut limits = Limits::default();
-        limits.connections = self.max_connections;
-        limits.connections_per_user = self.max_connections_per_user;
-        limits
+        self.limits.limits()
     }
 
     /// What to log, by the command line, `IPC_LOG` or, as in the seed, `RUST_LOG`.
@@ -84,6 +84,77 @@ impl Args {
     }
 }
 
+/// The limits that the operator of a server may want to change.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Limits")]
+struct LimitArgs {
+    /// How many clients may be connected at a time
+    #[arg(long, value_name = "N", default_value_t = Limits::default().connections)]
+    max_connections: usize,
+
+    /// How many of them one user may have, over Unix sockets
+    #[arg(long, value_name = "N", default_value_t = Limits::default().connections_per_user)]
+    max_connections_per_user: usize,
+
+    /// How many objects one connection may register, and wait for in one request
+    #[arg(long, value_name = "N", default_value_t = Limits::default().names)]
+    max_objects: usize,
+
+    /// How many events and patterns one connection may listen to
+    #[arg(long, value_name = "N", default_value_t = Limits::default().subscriptions)]
+    max_subscriptions: usize,
+
+    /// How many calls and waits of one connection may be in flight
+    #[arg(long, value_name = "N", default_value_t = Limits::default().requests)]
+    max_requests: usize,
+
+    /// How long one message may be
+    #[arg(
+        long,
+        value_name = "BYTES",
+        default_value_t = u32::try_from(Limits::default().message_bytes).unwrap_or(u32::MAX),
+        value_parser = value_parser!(u32).range(MIN_MESSAGE_BYTES..)
+    )]
+    max_message_bytes: u32,
+
+    /// How much may be queued for one connection that does not read; one message always may
+    #[arg(long, value_name = "BYTES", default_value_t = Limits::default().outbox_bytes)]
+    max_outbox_bytes: usize,
+
+    /// How much may be queued for all connections together
+    #[arg(long, value_name = "BYTES", default_value_t = Limits::default().queued_bytes)]
+    max_queued_bytes: usize,
+
+    /// How long calls in flight may go on when the server stops
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = Limits::default().drain.as_secs(),
+        value_parser = value_parser!(u64).range(..=MAX_DRAIN_SECONDS)
+    )]
+    drain: u64,
+}
+
+impl LimitArgs {
+    fn limits(&self) -> Limits {
+        let mut limits = Limits::default();
+        limits.connections = self.max_connections;
+        limits.connections_per_user = self.max_connections_per_user;
+        limits.names = self.max_objects;
+        limits.wait_names = self.max_objects;
+        limits.subscriptions = self.max_subscriptions;
+        limits.requests = self.max_requests;
+        // A message that cannot be counted on this machine cannot be held by it either.
+        limits.message_bytes = usize::try_from(self.max_message_bytes).unwrap_or(usize::MAX);
+        limits.outbox_bytes = self.max_outbox_bytes;
+        // The longest message has to fit into what all connections share.
+        limits.queued_bytes = self.max_queued_bytes.max(limits.message_bytes);
+        limits.unfinished_bytes = limits.unfinished_bytes.max(limits.message_bytes);
+        limits.drain = Duration::from_secs(self.drain);
+        limits
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -93,5 +164,14 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn without_options_the_limits_are_the_defaults() {
+        let args = Args::parse_from(["ipc-server"]);
+        assert_eq!(
+            format!("{:?}", args.limits()),
+            format!("{:?}", Limits::default())
+        );
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use super::harness::{Peer, ServerProcess};
+use super::harness::{Peer, ServerProcess, text_of};
 
 #[test]
 #[cfg(unix)]
@@ -138,4 +138,36 @@ fn idle_connections_take_little_memory() {
     watcher.stats();
     let each = (resident_bytes(&server) - before) / peers.len() as u64;
     assert!(each <= 1024, "{each} bytes for each idle connection");
+}
+
+#[test]
+fn the_limits_of_one_connection_are_set_on_the_command_line() {
+    let mut command = ServerProcess::command();
+    command.args(["--listen", "tcp://127.0.0.1:0", "--max-objects", "2"]);
+    command.args(["--max-subscriptions", "3", "--max-requests", "1"]);
+    command.args(["--max-message-bytes", "5000", "--max-outbox-bytes", "70000"]);
+    let server = ServerProcess::start_with(&mut command, 1);
+    let mut peer = server.connect();
+    let hello = r#"{"object":"ipc","method":"hello","param":{"protocol":1},"id":0}"#;
+    assert_eq!(
+        peer.ask(hello)["response"]["limits"],
+        serde_json::json!({
+            "message_bytes": 5000, "names": 2, "subscriptions": 3, "requests": 1,
+            "outbox_bytes": 70000
+        })
+    );
+    peer.register("a");
+    peer.register("b");
+    assert_eq!(peer.ask(r#"{"reg_object":"c","id":1}"#)["code"], "denied");
+    for event in ["a", "b", "c"] {
+        peer.listen(event);
+    }
+    assert_eq!(peer.ask(r#"{"event_name":"d","id":1}"#)["code"], "denied");
+    let mut caller = server.hello("caller");
+    caller.send(r#"{"object":"a","method":"m","id":1}"#);
+    peer.receive();
+    let refused = caller.ask(r#"{"object":"a","method":"m","id":2}"#);
+    assert_eq!(refused["code"], "busy");
+    let long = format!(r#"{{"object":"a","method":"m","param":{}}}"#, text_of(5000));
+    assert_eq!(caller.ask(long)["code"], "too_large");
 }

@@ -30,8 +30,9 @@ pub(crate) struct Args {
     /// unix:PATH; may be given several times
     ///
     /// Without it: tcp://HOST:PORT of ENV_SERVER_ADDRESS if that is set, else tcp://127.0.0.1:1986
-    /// and unix:$XDG_RUNTIME_DIR/ipc.sock (without XDG_RUNTIME_DIR, ipc.sock in a directory of the
-    /// user's own below the temporary directory).
+    /// and unix:$XDG_RUNTIME_DIR/ipc.sock (where that is not a directory of this user,
+    /// ipc-UID/ipc.sock below the temporary directory). Of the addresses that a host name stands
+    /// for, those that this machine does not have are left out.
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Vec<Address>,
 

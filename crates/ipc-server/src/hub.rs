@@ -24,7 +24,7 @@ use ipc_core::{Broker, CloseReason, Input, Output, SessionId};
 use ipc_wire::{DecodeLimits, Decoder};
 use mio::{Events, Interest, Poll, Registry, Token};
 
-use self::{reading::CHUNK_BYTES, refused::RefusedConnections};
+use self::{accepting::FILE_CHECK_INTERVAL, reading::CHUNK_BYTES, refused::RefusedConnections};
 use crate::{
     SERVER_NAME,
     connection::Connection,
@@ -51,6 +51,8 @@ const LINGER: Duration = Duration::from_secs(1);
 pub(crate) struct Hub {
     poll: Poll,
     listeners: Vec<Listener>,
+    /// When to look whether the files of Unix sockets are there, if there are any.
+    checks_files_at: Option<Instant>,
     refused: RefusedConnections,
     first_connection: usize,
     /// By the session's slot.
@@ -88,11 +90,13 @@ impl Hub {
         for (n, listener) in listeners.iter_mut().enumerate() {
             listener.register(poll.registry(), Token(FIRST_LISTENER + n))?;
         }
+        let has_files = listeners.iter().any(Listener::has_file);
         let first_refused = FIRST_LISTENER + listeners.len();
         let refused = RefusedConnections::new(first_refused, limits.message_bytes);
         Ok(Self {
             poll,
             listeners,
+            checks_files_at: has_files.then(|| now + FILE_CHECK_INTERVAL),
             first_connection: refused.end_token(),
             refused,
             connections: Vec::new(),
@@ -168,6 +172,7 @@ impl Hub {
             lingering,
             resting,
             self.incidents.timeout(),
+            self.checks_files_at,
             self.refused.next_deadline(),
             self.drops_at,
         ];
@@ -232,6 +237,7 @@ impl Hub {
             self.lingering.pop_front();
             self.drop_connection(session, CloseReason::Failed, now);
         }
+        self.check_files(now);
         for listener in &mut self.listeners {
             if listener.rests_until.is_some_and(|until| until <= now) {
                 listener.rests_until = None;

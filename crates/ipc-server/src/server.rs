@@ -16,7 +16,7 @@ use mio::{Poll, Waker};
 
 use crate::{
     hub::{Hub, WAKE},
-    listener::{BindError, Listener, default_addresses},
+    listener::{self, BindError, Listener},
     polling::DEFAULT_WINDOW,
 };
 
@@ -44,7 +44,7 @@ impl Default for Settings {
 }
 
 impl Builder {
-    /// Adds an address to listen on; without any, the server listens on [`default_addresses`].
+    /// Adds an address to listen on; without any, the server listens on [`default_addresses`](crate::default_addresses).
     #[must_use]
     pub fn listen(mut self, address: Address) -> Self {
         self.addresses.push(address);
@@ -68,19 +68,18 @@ impl Builder {
 
     /// Binds the addresses. Clients may connect from now on, and wait until the server runs.
     ///
+    /// A host name may stand for several addresses; those that the machine does not have are left
+    /// out with a warning. So are those of [`default_addresses`](crate::default_addresses), as long as one is left.
+    ///
     /// # Errors
     ///
     /// [`BindError`] for the first address that cannot be listened on.
     pub fn bind(self) -> Result<Server, BindError> {
-        let defaults = if self.addresses.is_empty() {
-            default_addresses()
+        let listeners = if self.addresses.is_empty() {
+            listener::bind_defaults()?
         } else {
-            Vec::new()
+            listener::bind(&self.addresses)?
         };
-        let mut listeners = Vec::new();
-        for address in self.addresses.iter().chain(&defaults) {
-            listeners.extend(Listener::bind(address)?);
-        }
         let addresses = listeners
             .iter()
             .map(|listener| listener.address.clone())

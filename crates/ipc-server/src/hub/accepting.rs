@@ -1,16 +1,20 @@
 //! From listening sockets to connections.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ipc_core::{CloseReason, Input, Refusal};
 use ipc_wire::Code;
 use mio::{Interest, Token};
 
-use super::{Hub, not_watched};
+use super::{FIRST_LISTENER, Hub, not_watched};
 use crate::{connection::Connection, incidents::Incident, listener::BACKLOG, stream::Stream};
 
 /// Connections accepted from one listener in one turn.
 const ACCEPTS_PER_TURN: usize = 64;
+
+/// How often to look whether the files of Unix sockets are there: soon enough for whoever waits for
+/// one that was removed, and nothing that an idle server would be noticed by.
+pub(super) const FILE_CHECK_INTERVAL: Duration = Duration::from_secs(2);
 
 impl Hub {
     /// Accepts from each listener, so many that it shares the turn.
@@ -79,5 +83,17 @@ impl Hub {
             self.accept_from(n, BACKLOG.into(), now);
         }
         self.listeners.clear();
+        self.checks_files_at = None;
+    }
+
+    /// Makes the files of Unix sockets again that somebody has removed, when it is time to look.
+    pub(super) fn check_files(&mut self, now: Instant) {
+        if self.checks_files_at.is_none_or(|checks_at| now < checks_at) {
+            return;
+        }
+        for (n, listener) in self.listeners.iter_mut().enumerate() {
+            listener.restore_file(self.poll.registry(), Token(FIRST_LISTENER + n));
+        }
+        self.checks_files_at = Some(now + FILE_CHECK_INTERVAL);
     }
 }

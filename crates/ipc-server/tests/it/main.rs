@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails in a test fails the test")]
 
+#[cfg(unix)]
+mod addresses;
 mod bad_input;
 mod crashes;
 mod embedding;
@@ -15,6 +17,8 @@ mod process;
 mod protocol_document;
 mod refused;
 mod seed_dialect;
+#[cfg(unix)]
+mod socket_ownership;
 #[cfg(unix)]
 mod unix_sockets;
 mod unread_output;

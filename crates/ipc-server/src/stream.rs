@@ -73,27 +73,56 @@ impl Stream {
     }
 }
 
-#[cfg(target_os = "linux")]
+/// The process and the user at the other end, as far as the system can name them. It knows no
+/// process for a peer of another PID namespace, and calls the user of another user namespace by
+/// the number of those that it cannot name (65534), which they all share.
+#[cfg(unix)]
 fn unix_peer(socket: &mio::net::UnixStream) -> Peer {
-    let Ok(credentials) = rustix::net::sockopt::socket_peercred(socket) else {
-        return Peer {
-            address: "unix".to_owned(),
-            ..Peer::default()
-        };
-    };
+    let (pid, uid) = credentials(socket).unwrap_or_else(|error| {
+        tracing::debug!(%error, "the system does not tell who connected");
+        (None, None)
+    });
     Peer {
         address: "unix".to_owned(),
-        pid: u32::try_from(credentials.pid.as_raw_nonzero().get()).ok(),
-        uid: Some(credentials.uid.as_raw()),
+        pid,
+        uid,
     }
 }
 
-#[cfg(all(unix, not(target_os = "linux")))]
-fn unix_peer(_socket: &mio::net::UnixStream) -> Peer {
-    Peer {
-        address: "unix".to_owned(),
-        ..Peer::default()
-    }
+#[cfg(target_os = "linux")]
+fn credentials(socket: &mio::net::UnixStream) -> nix::Result<(Option<u32>, Option<u32>)> {
+    use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
+
+    let credentials = getsockopt(socket, PeerCredentials)?;
+    let pid = u32::try_from(credentials.pid()).ok();
+    Ok((pid.filter(|&pid| pid != 0), Some(credentials.uid())))
+}
+
+#[cfg(any(
+    target_vendor = "apple",
+    target_os = "dragonfly",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd",
+))]
+fn credentials(socket: &mio::net::UnixStream) -> nix::Result<(Option<u32>, Option<u32>)> {
+    let (uid, _) = nix::unistd::getpeereid(socket)?;
+    Ok((None, Some(uid.as_raw())))
+}
+
+#[cfg(all(
+    unix,
+    not(any(
+        target_os = "linux",
+        target_vendor = "apple",
+        target_os = "dragonfly",
+        target_os = "freebsd",
+        target_os = "netbsd",
+        target_os = "openbsd",
+    ))
+))]
+fn credentials(_socket: &mio::net::UnixStream) -> nix::Result<(Option<u32>, Option<u32>)> {
+    Ok((None, None))
 }
 
 impl Read for Stream {

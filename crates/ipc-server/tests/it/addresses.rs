@@ -282,3 +282,41 @@ fn a_default_socket_where_another_server_listens_ends_the_start() {
     );
     assert!(log.contains(&expected), "{log}");
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_peer_whose_process_cannot_be_named_counts_for_its_user() {
+    let directory = tempfile::tempdir().unwrap();
+    let address = unix(&directory.path().join("ipc.sock"));
+    let arguments = ["--listen", &address, "--max-connections-per-user", "3"];
+    let options = ["--pid", "--fork", "--kill-child"];
+    let Some(mut command) = in_namespaces(&options, "exec \"$@\"", &arguments) else {
+        return;
+    };
+    let server = ServerProcess::start_with(&mut command, 1);
+    let mut peers: Vec<Peer> = (0..3).map(|_| server.hello("visitor")).collect();
+    let clients = peers[0].ask(r#"{"object":"ipc","method":"clients","id":1}"#);
+    assert_eq!(clients["response"]["clients"][0]["uid"], 0, "{clients}");
+    assert_eq!(
+        clients["response"]["clients"][0].get("pid"),
+        Some(&serde_json::Value::Null)
+    );
+    assert_eq!(server.connect().receive()["code"], "busy");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn users_that_cannot_be_named_share_what_one_user_may_have() {
+    let directory = tempfile::tempdir().unwrap();
+    let address = unix(&directory.path().join("ipc.sock"));
+    let arguments = ["--listen", &address, "--max-connections-per-user", "1"];
+    // No user of ours has a name in there.
+    let Some(mut command) = unshared(&[], "exec \"$@\"", &arguments) else {
+        return;
+    };
+    let server = ServerProcess::start_with(&mut command, 1);
+    let mut peer = server.hello("visitor");
+    let clients = peer.ask(r#"{"object":"ipc","method":"clients","id":1}"#);
+    assert_eq!(clients["response"]["clients"][0]["uid"], 65534, "{clients}");
+    assert_eq!(server.connect().receive()["code"], "busy");
+}

@@ -106,6 +106,6 @@ impl Outbox {
             more: false,
             id: id.for_reply(),
         };
-        self.push(&Message::Reply(reply), None)
+        self.push(&Message::Reply(reply), None).map(drop)
     }
 }

@@ -4,12 +4,12 @@ use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use ipc_wire::{Address, Dialect, Name, Pattern};
 use serde::Serialize;
-use tokio::task::JoinHandle;
+use tokio::{task::JoinHandle, time::Instant};
 
 use crate::{
     Builder, ConnectError, ConnectionState, Emit, Object, ObjectError, Provider, Register, Request,
-    RequestError, Response, Subscription, WaitForObjects, Watch, serving::service, shared::Shared,
-    subscription, subscriptions::Topic,
+    RequestError, Response, Subscription, WaitForObjects, Watch, alarm::Alarm,
+    driver::CLOSE_TIMEOUT, serving::service, shared::Shared, subscription, subscriptions::Topic,
 };
 
 /// One connection to the server, shared by all clones.
@@ -17,6 +17,12 @@ use crate::{
 /// The connection is closed when the last clone is dropped and with it everything that was made
 /// from it: [`Object`], [`Registration`](crate::Registration), [`Subscription`], pending calls.
 /// [`close`](Self::close) closes it before that.
+///
+/// The connection is driven by a task in the runtime that the client was made in. Once that
+/// runtime is gone the client is closed, wherever it is used: requests end with
+/// [`RequestError::Closed`], and [`states`](Self::states) says why. While the runtime stands still
+/// (one for a single thread, outside of its `block_on`), nothing is sent or received, but requests
+/// still end at their timeouts. The futures of a client may be polled in any executor.
 #[derive(Clone)]
 pub struct Client {
     handle: Arc<Handle>,
@@ -35,6 +41,10 @@ impl Client {
     /// # Errors
     ///
     /// [`ConnectError`]; the first connection is attempted once.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime, or in one without its drivers for I/O and time.
     ///
     /// # Cancel safety
     ///
@@ -186,7 +196,8 @@ impl Client {
     /// The state of the connection, now and as it changes.
     #[must_use]
     pub fn states(&self) -> Watch<ConnectionState> {
-        Watch::new(self.shared().subscribe_states())
+        let states = self.shared().subscribe_states();
+        Watch::new(states, ConnectionState::is_final)
     }
 
     /// The timeout of calls that do not say one themselves.
@@ -195,7 +206,7 @@ impl Client {
         self.shared().config().call_timeout
     }
 
-    /// Writes what was queued and closes the connection, for all clones.
+    /// Writes what was queued and closes the connection, for all clones, within 5 s.
     ///
     /// Calls that are open end with [`CallError::Disconnected`](crate::CallError::Disconnected),
     /// handlers that run are aborted, subscriptions end after what they have buffered.
@@ -204,10 +215,14 @@ impl Client {
     ///
     /// Dropping the future does not stop the closing.
     pub async fn close(&self) {
-        self.shared().begin_close();
-        let closed = |state: &ConnectionState| matches!(state, ConnectionState::Closed { .. });
-        // None is as good: then there is no driver any more.
-        self.states().wait_for(closed).await;
+        let shared = self.shared();
+        shared.begin_close();
+        let mut states = self.states();
+        tokio::select! {
+            biased;
+            _ = states.wait_for(ConnectionState::is_final) => {}
+            () = Alarm::at(shared, Instant::now() + CLOSE_TIMEOUT) => shared.end(None),
+        }
     }
 }
 

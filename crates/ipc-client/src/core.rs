@@ -3,27 +3,25 @@
 //! Nothing here waits, wakes or calls an application. What has to happen outside of the lock is
 //! noted in [`Effects`], which [`Shared`](crate::shared::Shared) carries out after unlocking.
 
-use std::{pin::Pin, sync::Arc, task::Waker, time::Duration};
+use std::{sync::Arc, task::Waker, time::Duration};
 
 use ipc_wire::{Dialect, Id, Message};
-use tokio::{
-    sync::{futures::OwnedNotified, watch},
-    time::Instant,
-};
+use tokio::{sync::watch, time::Instant};
 
 use crate::{
     RegistrationState, RequestError,
     feed::Feed,
     incoming::{self, Incoming},
     objects::Objects,
-    outbox::{Outbox, TooLarge},
+    outbox::{Outbox, Queued, TooLarge},
     outgoing::{Outgoing, ServerMethod},
-    pending::{Ended, Pending},
+    pending::{Awaited, Ended, Pending},
     subscriptions::{Subscriptions, Topic},
 };
 
-/// How much later than the server this side notices that a request's time passed. The server's
-/// answer says more, so it gets the time to travel; but a server that hangs must not hang us.
+/// How much later than the server this side notices that the time of a request that was written
+/// has passed. The server's answer says more, so it gets the time to travel; but a server that
+/// hangs must not hang us.
 const SERVER_GRACE: Duration = Duration::from_secs(1);
 
 /// What is known about the server since the last greeting.
@@ -56,8 +54,8 @@ pub(crate) struct Effects {
     pub(crate) write: bool,
     /// Those who wait for a connection or for room shall look again.
     pub(crate) unblock: bool,
-    /// The earliest deadline came nearer.
-    pub(crate) deadline: bool,
+    /// The earliest deadline came nearer, to this.
+    pub(crate) deadline: Option<Instant>,
     /// There are calls to be answered, or there will be none any more.
     pub(crate) serve: bool,
     pub(crate) wakers: Vec<Waker>,
@@ -66,7 +64,7 @@ pub(crate) struct Effects {
 
 impl Effects {
     pub(crate) const fn is_empty(&self) -> bool {
-        let is_signal = self.write | self.unblock | self.deadline | self.serve;
+        let is_signal = self.write | self.unblock | self.serve | self.deadline.is_some();
         !is_signal && self.wakers.is_empty() && self.ended.is_empty()
     }
 }
@@ -84,8 +82,8 @@ pub(crate) enum Submitted {
     Sent(u64),
     /// It is queued, and there will be no answer.
     Unanswered,
-    /// It has to wait for this and then be submitted again.
-    Blocked(Pin<Box<OwnedNotified>>),
+    /// It waits under this id for a connection or for room, and is then to be submitted again.
+    Blocked(u64),
 }
 
 #[derive(Debug)]
@@ -136,7 +134,7 @@ impl Core {
             .reset(greeting.dialect, &mut self.effects.ended);
         self.greeting = greeting;
         self.is_writer_idle = false;
-        self.effects.unblock = true;
+        self.unblock();
         if !is_first {
             for feed in self.subscriptions.confirmed_feeds() {
                 let lagged = crate::Lagged::Disconnected;
@@ -147,6 +145,9 @@ impl Core {
 
     /// The connection is lost; all that was under way on it ends.
     pub(crate) fn lose(&mut self) {
+        if self.link == Link::Closed {
+            return;
+        }
         self.link = Link::Down;
         let Self {
             pending,
@@ -154,12 +155,26 @@ impl Core {
             effects,
             ..
         } = self;
-        let was_written = |id, batch| outbox.was_taken(id, batch);
+        let was_written = |id, queued| outbox.was_taken(id, queued);
         pending.end_all(was_written, &mut effects.wakers);
         self.outbox.reset(self.greeting.dialect, usize::MAX);
         self.incoming
             .reset(self.greeting.dialect, &mut self.effects.ended);
         self.objects.set_states(&RegistrationState::Disconnected);
+        self.unblock();
+    }
+
+    /// Nothing is added any more; what is queued is still written.
+    pub(crate) fn begin_close(&mut self) {
+        if self.link == Link::Up {
+            self.link = Link::Closing;
+        }
+        self.unblock();
+    }
+
+    /// Lets those who wait for a connection or for room look again.
+    pub(crate) fn unblock(&mut self) {
+        self.pending.end_blocked(&mut self.effects.wakers);
         self.effects.unblock = true;
     }
 
@@ -189,7 +204,6 @@ impl Core {
             return Ok(Submitted::Unanswered);
         }
         let id = self.pending.next_id();
-        let batch = self.outbox.batch();
         let message = match dialect {
             Dialect::Lines => {
                 let left = timing.deadline.map(|deadline| deadline - timing.now);
@@ -198,14 +212,39 @@ impl Core {
             }
             Dialect::Seed => outgoing.message(None, None),
         };
-        self.push(&message, Some(id))
+        let queued = self
+            .push(&message, Some(id))
             .map_err(|error| self.refuse_size(&error))?;
-        let deadline = self.local_deadline(outgoing, timing);
-        let waker = waker.cloned();
-        if self.pending.insert(id, batch, deadline, waker) {
-            self.effects.deadline = true;
-        }
+        let held_until = outgoing.hold().map(|hold| timing.now + hold);
+        let deadline = timing.deadline.or(held_until);
+        self.note(id, Awaited::Answer(queued), deadline, waker);
         Ok(Submitted::Sent(id))
+    }
+
+    /// Notes under a new id that somebody waits.
+    pub(crate) fn wait_for(
+        &mut self,
+        awaited: Awaited,
+        deadline: Option<Instant>,
+        waker: Option<&Waker>,
+    ) -> u64 {
+        let id = self.pending.next_id();
+        self.note(id, awaited, deadline, waker);
+        id
+    }
+
+    /// Inlined, for it is on the way of every call.
+    #[inline]
+    fn note(
+        &mut self,
+        id: u64,
+        awaited: Awaited,
+        deadline: Option<Instant>,
+        waker: Option<&Waker>,
+    ) {
+        if let Some(earliest) = self.pending.insert(id, awaited, deadline, waker.cloned()) {
+            self.effects.deadline = Some(earliest);
+        }
     }
 
     /// Queues a message; `request` is its id if it has an answer.
@@ -213,38 +252,59 @@ impl Core {
         &mut self,
         message: &Message<'_>,
         request: Option<u64>,
-    ) -> Result<(), TooLarge> {
-        self.outbox.push(message, request)?;
+    ) -> Result<Queued, TooLarge> {
+        let queued = self.outbox.push(message, request)?;
         self.wake_writer();
-        Ok(())
+        Ok(queued)
     }
 
-    /// The answer to a request is not wanted any more.
+    /// What is to be written next, in `buffer`, which is empty; whether there is anything.
+    pub(crate) fn take_outbox(&mut self, buffer: &mut Vec<u8>) -> bool {
+        let was_full = self.outbox.is_full();
+        let has_some = self.outbox.take(buffer);
+        if was_full && has_some {
+            self.unblock();
+        }
+        has_some
+    }
+
+    /// What somebody waited for is not wanted any more.
     pub(crate) fn abandon(&mut self, id: u64, is_cancellable: bool) {
-        let was_waiting = self.pending.remove(id);
-        if !was_waiting || self.link != Link::Up {
+        let Some(Awaited::Answer(queued)) = self.pending.remove(id) else {
+            return;
+        };
+        if self.link != Link::Up {
             return;
         }
         match self.greeting.dialect {
             Dialect::Lines if is_cancellable => self.tell(&ServerMethod::cancel(id)),
             Dialect::Lines => {}
-            Dialect::Seed => self.outbox.withdraw(id),
+            Dialect::Seed => self.outbox.withdraw(id, queued),
         }
     }
 
-    /// Ends the requests whose time has passed.
-    pub(crate) fn expire(&mut self, now: Instant) {
-        for id in self.pending.expired(now) {
-            let is_queued = self.greeting.dialect == Dialect::Seed && !self.outbox.was_taken(id, 0);
-            let ended = if is_queued {
-                self.outbox.withdraw(id);
-                Ended::Unwritten
-            } else {
-                Ended::TimedOut
+    /// Ends what has waited until now; returns when to look again.
+    pub(crate) fn expire(&mut self, now: Instant) -> Option<Instant> {
+        for (id, awaited) in self.pending.expired(now) {
+            let ended = match awaited {
+                Awaited::Answer(queued) if !self.outbox.was_taken(id, queued) => {
+                    self.outbox.withdraw(id, queued);
+                    Ended::NotSent
+                }
+                Awaited::Answer(_) => {
+                    let is_told = self.greeting.dialect == Dialect::Lines;
+                    if is_told && self.pending.put_off(id, SERVER_GRACE) {
+                        continue;
+                    }
+                    Ended::TimedOut
+                }
+                Awaited::Room => Ended::NotSent,
+                Awaited::Time => Ended::TimedOut,
             };
             let waker = self.pending.end(id, ended);
             self.effects.wakers.extend(waker);
         }
+        self.pending.earliest()
     }
 
     /// In the seed dialect: which request an answer without id belongs to.
@@ -301,16 +361,6 @@ impl Core {
         if self.is_writer_idle {
             self.is_writer_idle = false;
             self.effects.write = true;
-        }
-    }
-
-    fn local_deadline(&self, outgoing: &Outgoing, timing: Timing) -> Option<Instant> {
-        let held_until = outgoing.hold().map(|hold| timing.now + hold);
-        match self.greeting.dialect {
-            Dialect::Lines => held_until
-                .or(timing.deadline)
-                .and_then(|deadline| deadline.checked_add(SERVER_GRACE)),
-            Dialect::Seed => timing.deadline.or(held_until),
         }
     }
 

@@ -7,65 +7,81 @@
 use std::{future::pending, panic::resume_unwind, sync::Arc, time::Duration};
 
 use ipc_wire::{Address, Dialect};
-use tokio::{
-    io::{AsyncWrite, AsyncWriteExt},
-    task::JoinSet,
-    time::Instant,
-};
+use tokio::{task::JoinSet, time::Instant};
 
 use crate::{
     Client, DisconnectReason,
     builder::Config,
-    connect::{self, Link},
+    connect::{self, Link, MessageReader},
     dispatch, restore, serving,
     shared::{EndGuard, Shared},
+    writing::Writer,
 };
 
 /// How long closing waits for a server that does not read what was queued.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long closing waits for the server to close as well, once everything is written: closing
-/// with unread bytes in the socket could take back what the server has not read.
-const LINGER: Duration = Duration::from_secs(1);
+/// What the task of a client has of one connection.
+struct Connection {
+    incoming: MessageReader,
+    writer: Writer,
+    dialect: Dialect,
+}
 
-/// The pause after a message to a server of the seed system that has no answer: such a server
-/// takes what one read returns for one message.
-const SEED_PAUSE: Duration = Duration::from_millis(2);
+impl Connection {
+    /// A connection stands, and may be written to.
+    fn begin(shared: &Arc<Shared>, link: Link) -> Self {
+        let Link {
+            incoming,
+            writer,
+            greeting,
+        } = link;
+        let dialect = greeting.dialect;
+        shared.begin(greeting);
+        Self {
+            incoming,
+            writer: Writer::new(shared, writer, dialect),
+            dialect,
+        }
+    }
+}
 
 /// Starts the task of a client whose first connection stands.
 pub(crate) fn start(address: Address, config: Config, link: Link) -> Client {
-    let shared = Arc::new(Shared::new(address, config, link.greeting.clone()));
-    shared.begin(link.greeting.clone());
-    let driver = tokio::spawn(drive(Arc::clone(&shared), link));
+    let shared = Shared::new(address, config, link.greeting.clone());
+    // Made here, for a task that is dropped before it runs has to end the client as well.
+    let end_guard = EndGuard(Arc::clone(&shared));
+    let connection = Connection::begin(&shared, link);
+    let driver = tokio::spawn(drive(end_guard, connection));
     Client::new(shared, driver)
 }
 
-async fn drive(shared: Arc<Shared>, mut link: Link) {
-    let _end_guard = EndGuard(Arc::clone(&shared));
+async fn drive(end_guard: EndGuard, mut connection: Connection) {
+    let shared = &end_guard.0;
     // Ended with this task.
     let mut serving = JoinSet::new();
-    serving.spawn(serving::serve(Arc::clone(&shared)));
+    serving.spawn(serving::serve(Arc::clone(shared)));
     let mut attempt = 0;
     loop {
         let start = Instant::now();
-        let reason = run(&shared, link).await;
-        shared.lose();
+        let reason = run(shared, connection, &mut serving).await;
         if shared.is_closing() {
-            return;
+            break;
         }
         if shared.config().reconnect.calm() <= start.elapsed() {
             attempt = 0;
         }
         let reconnected = tokio::select! {
-            link = reconnect(&shared, reason, &mut attempt) => link,
+            biased;
             () = shared.closing() => None,
+            link = reconnect(shared, reason, &mut attempt) => link,
         };
-        let Some(next) = reconnected else {
-            return;
+        let Some(link) = reconnected else {
+            break;
         };
-        link = next;
-        shared.begin(link.greeting.clone());
+        connection = Connection::begin(shared, link);
     }
+    shared.end(None);
 }
 
 /// Tries until a connection stands; `None` when it is not to be tried.
@@ -90,96 +106,46 @@ async fn reconnect(
 }
 
 /// Serves one connection until it ends.
-async fn run(shared: &Arc<Shared>, link: Link) -> DisconnectReason {
-    let Link {
+async fn run(
+    shared: &Arc<Shared>,
+    connection: Connection,
+    serving: &mut JoinSet<()>,
+) -> DisconnectReason {
+    let Connection {
         incoming,
         writer,
-        greeting,
-    } = link;
+        dialect,
+    } = connection;
     let restored = restore::queue(shared);
     // Tasks of their own, so that the one wakes without the other and without what follows here.
     let mut halves = JoinSet::new();
-    halves.spawn(dispatch::read(
-        Arc::clone(shared),
-        incoming,
-        greeting.dialect,
-    ));
-    halves.spawn(write(Arc::clone(shared), writer, greeting.dialect));
+    halves.spawn(dispatch::read(Arc::clone(shared), incoming, dialect));
+    halves.spawn(writer.run());
     let closing_in_vain = async {
         shared.closing().await;
         tokio::time::sleep(CLOSE_TIMEOUT).await;
-        DisconnectReason::ClosedByServer
     };
     let reason = tokio::select! {
         reason = first_end(&mut halves) => reason,
-        reason = closing_in_vain => reason,
+        () = closing_in_vain => DisconnectReason::ClosedByServer,
+        // Only when the client is closed.
+        () = first_end(serving) => DisconnectReason::ClosedByServer,
         reason = expire(shared) => reason,
         reason = restore::finish(shared, restored) => reason,
     };
     // What belongs to the next connection must not get into the hands of this one's.
+    shared.lose();
     halves.shutdown().await;
     reason
 }
 
-async fn first_end(halves: &mut JoinSet<DisconnectReason>) -> DisconnectReason {
-    match halves.join_next().await {
-        Some(Ok(reason)) => reason,
+/// The end of a task, whose panic becomes this one's.
+async fn first_end<T: 'static>(tasks: &mut JoinSet<T>) -> T {
+    match tasks.join_next().await {
+        Some(Ok(output)) => output,
         Some(Err(error)) if error.is_panic() => resume_unwind(error.into_panic()),
         // The runtime is being shut down, and this task with it.
         Some(Err(_)) | None => pending().await,
-    }
-}
-
-/// Writes until the client is closed, and then waits for the server to close as well.
-async fn write(
-    shared: Arc<Shared>,
-    writer: Box<dyn AsyncWrite + Send + Unpin>,
-    dialect: Dialect,
-) -> DisconnectReason {
-    if let Err(error) = write_all(&shared, writer, dialect).await {
-        return DisconnectReason::Io(Arc::new(error));
-    }
-    tokio::time::sleep(LINGER).await;
-    DisconnectReason::ClosedByServer
-}
-
-/// Writes what is queued, as much at once as the dialect allows, until the client is closed.
-async fn write_all(
-    shared: &Shared,
-    mut writer: Box<dyn AsyncWrite + Send + Unpin>,
-    dialect: Dialect,
-) -> std::io::Result<()> {
-    let mut buffer = Vec::new();
-    loop {
-        // Before the buffer is taken, so that an answer cannot come too early for it.
-        let answered = shared.answered.notified();
-        let has_some = shared.with_core(|core| {
-            let was_full = core.outbox.is_full();
-            let has_some = core.outbox.take(&mut buffer);
-            core.effects.unblock |= was_full && has_some;
-            core.is_writer_idle = !has_some;
-            has_some
-        });
-        if !has_some {
-            if shared.is_closing() {
-                return writer.shutdown().await;
-            }
-            shared.write.notified().await;
-            // The tasks that are ready to run may have something to say as well: with one turn
-            // of patience it goes out in the same write, a third of the writes with 16 callers.
-            if shared.with_core(|core| core.outbox.is_patient()) {
-                tokio::task::yield_now().await;
-            }
-            continue;
-        }
-        writer.write_all(&buffer).await?;
-        buffer.clear();
-        if dialect == Dialect::Seed {
-            tokio::select! {
-                () = answered => {}
-                () = tokio::time::sleep(SEED_PAUSE) => {}
-            }
-        }
     }
 }
 

@@ -125,6 +125,10 @@ pub enum DisconnectReason {
     /// Connecting again failed.
     #[error("connecting again failed")]
     Connect(#[source] ConnectError),
+    /// The client's task has ended before its time: the runtime in which the client was made was
+    /// shut down or dropped, or the task panicked.
+    #[error("the client's task has ended, with the runtime it was made in or by a panic")]
+    TaskEnded,
 }
 
 /// A request to the server itself was not fulfilled: emitting, listening, registering, asking.
@@ -152,8 +156,9 @@ pub enum RequestError {
     /// sent.
     #[error("not sent: there was no connection to the server in time")]
     NotSent,
-    /// The client is closed; nothing was sent.
-    #[error("not sent: the client is closed")]
+    /// The client is closed, by its owner or for the reason that its
+    /// [state](crate::ConnectionState::Closed) tells; nothing was sent.
+    #[error("not sent: the client is closed, or the runtime it was made in has ended")]
     Closed,
     /// The server speaks the seed dialect, which has no words for this; nothing was sent.
     #[error("the server is too old for this request")]
@@ -228,8 +233,9 @@ pub enum CallError {
     /// was sent.
     #[error("not sent: there was no connection to the server in time")]
     NotSent,
-    /// The client is closed; nothing was sent.
-    #[error("not sent: the client is closed")]
+    /// The client is closed, by its owner or for the reason that its
+    /// [state](crate::ConnectionState::Closed) tells; nothing was sent.
+    #[error("not sent: the client is closed, or the runtime it was made in has ended")]
     Closed,
     /// Nobody provides the object.
     #[error("object '{object}' is not registered")]

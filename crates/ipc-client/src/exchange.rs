@@ -2,7 +2,8 @@
 //!
 //! Every request of the public types goes through here. The fast way takes the lock once to send
 //! and once to take the answer, and allocates nothing. The slow way waits until there is a
-//! connection with room in its queue.
+//! connection with room in its queue. Either way it is woken by the client, at its deadline at the
+//! latest, so that it can be polled in any executor.
 
 use std::{
     fmt,
@@ -13,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::{sync::futures::OwnedNotified, time::Instant};
+use tokio::time::Instant;
 
 use crate::{
     Client, RequestError,
@@ -35,10 +36,9 @@ pub(crate) struct Exchange {
 
 enum State {
     New,
-    /// Waits for a connection, or for room in its queue; says whether the time is not yet over.
-    Blocked(Pin<Box<dyn Future<Output = bool> + Send>>),
     /// Was not written, or not accepted, and is tried again.
     Again,
+    /// For the answer, or for a connection with room in its queue.
     Waiting(u64),
     Ended,
 }
@@ -67,22 +67,15 @@ impl Exchange {
             let outcome = match &mut self.state {
                 State::New | State::Again => match self.submit(cx) {
                     Some(outcome) => outcome,
-                    // The waker is already noted beside the request.
-                    None if matches!(self.state, State::Waiting(_)) => return Poll::Pending,
-                    None => continue,
+                    // The waker is already noted.
+                    None => return Poll::Pending,
                 },
-                State::Blocked(unblocked) => {
-                    if ready!(unblocked.as_mut().poll(cx)) {
-                        self.state = State::Again;
-                        continue;
-                    }
-                    Err(Box::new(RequestError::NotSent))
-                }
                 State::Waiting(id) => {
                     match ready!(self.client.shared().poll_ended(*id, cx.waker())) {
                         Ended::Answered(answer) => Ok(answer),
                         Ended::TimedOut => Err(Box::new(RequestError::Timeout)),
                         Ended::Lost => Err(Box::new(RequestError::Disconnected)),
+                        Ended::NotSent => Err(Box::new(RequestError::NotSent)),
                         Ended::Unwritten => {
                             self.state = State::Again;
                             continue;
@@ -97,8 +90,8 @@ impl Exchange {
         }
     }
 
-    /// Sends, or finds out why not now; `None` when it is sent and the answer is to be waited
-    /// for, or when it has to wait first.
+    /// Sends, or finds out why not now; `None` when the answer is to be waited for, or a
+    /// connection first.
     fn submit(&mut self, cx: &Context<'_>) -> Option<Result<Answer, Box<RequestError>>> {
         let now = Instant::now();
         if matches!(self.state, State::New) {
@@ -112,25 +105,11 @@ impl Exchange {
         };
         let shared = self.client.shared();
         match shared.submit(&self.outgoing, timing, cx.waker()) {
-            Ok(Submitted::Sent(id)) => self.state = State::Waiting(id),
+            Ok(Submitted::Sent(id) | Submitted::Blocked(id)) => self.state = State::Waiting(id),
             Ok(Submitted::Unanswered) => return Some(Ok(Answer::Success { delivered: None })),
-            Ok(Submitted::Blocked(change)) => {
-                self.state = State::Blocked(Box::pin(unblocked(change, self.deadline)));
-            }
             Err(error) => return Some(Err(error)),
         }
         None
-    }
-}
-
-/// Waits for a change; whether it came before the deadline.
-async fn unblocked(change: Pin<Box<OwnedNotified>>, deadline: Option<Instant>) -> bool {
-    match deadline {
-        Some(deadline) => tokio::time::timeout_at(deadline, change).await.is_ok(),
-        None => {
-            change.await;
-            true
-        }
     }
 }
 

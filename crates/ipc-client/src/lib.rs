@@ -38,6 +38,7 @@
 //!   [`CallError::is_outcome_unknown`] tells when that is so.
 //! - A call made while there is no connection waits for one, within its own timeout. If it was
 //!   never written it ends with [`CallError::NotSent`].
+//! - A request also ends when the runtime that the client was made in is gone, or stands still.
 //! - Dropping the future of a call cancels the call.
 //! - Events are delivered at most once, in order. What is missed is said: [`Lagged`].
 //! - Every queue is bounded; callers wait instead of filling memory.
@@ -47,6 +48,7 @@
 //! Servers of the 2024 seed system are spoken to in their dialect: see [`Client::is_seed`].
 
 mod address;
+mod alarm;
 mod answering;
 pub mod blocking;
 mod builder;
@@ -54,6 +56,7 @@ mod call;
 mod client;
 mod connect;
 mod core;
+mod deadlines;
 mod dispatch;
 mod driver;
 mod emit;
@@ -77,6 +80,7 @@ mod state;
 mod subscription;
 mod subscriptions;
 mod wait;
+mod writing;
 
 pub use ipc_wire::{Address, Code, Fault, InvalidAddress, InvalidName, InvalidPattern, Mode};
 

@@ -20,6 +20,14 @@ const MAX_QUEUED_BYTES: usize = 8 * 1024 * 1024;
 /// A buffer that grew beyond this for one large message is given back.
 const KEPT_BYTES: usize = 1024 * 1024;
 
+/// Where a message of the lines dialect was put.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Queued {
+    batch: u64,
+    /// Where its line begins in the batch.
+    start: usize,
+}
+
 /// The message is larger than the server takes.
 #[derive(Debug)]
 pub(crate) struct TooLarge {
@@ -110,20 +118,15 @@ impl Outbox {
         self.lines.len() + self.seed.queued_bytes
     }
 
-    /// The batch that a message is put in now.
-    pub(crate) const fn batch(&self) -> u64 {
-        self.batch
-    }
-
     /// Adds a message; `request` is its id if it has an answer.
     pub(crate) fn push(
         &mut self,
         message: &Message<'_>,
         request: Option<u64>,
-    ) -> Result<(), TooLarge> {
+    ) -> Result<Queued, TooLarge> {
+        let start = self.lines.len();
         match self.dialect {
             Dialect::Lines => {
-                let start = self.lines.len();
                 message.encode(&mut self.lines, Dialect::Lines);
                 let bytes = self.lines.len() - start - 1;
                 if self.message_bytes < bytes {
@@ -142,7 +145,10 @@ impl Outbox {
                 }
             }
         }
-        Ok(())
+        Ok(Queued {
+            batch: self.batch,
+            start,
+        })
     }
 
     /// Moves what may be written now to `buffer`, which is empty; whether there was anything.
@@ -171,20 +177,29 @@ impl Outbox {
         self.seed.outstanding.take()
     }
 
-    /// In the seed dialect: forgets a request that waits for its turn.
-    pub(crate) fn withdraw(&mut self, id: u64) {
-        let Some(at) = self.seed.position(id) else {
-            return;
-        };
-        if let Some((_, message)) = self.seed.requests.remove(at) {
-            self.seed.queued_bytes -= message.len();
+    /// Takes a request back that was not taken to be written.
+    pub(crate) fn withdraw(&mut self, id: u64, queued: Queued) {
+        match self.dialect {
+            Dialect::Lines if queued.batch == self.batch => {
+                // Blanks between messages mean nothing, and all others stay where they are.
+                let line = &mut self.lines[queued.start..];
+                let line = line.iter_mut().take_while(|byte| **byte != b'\n');
+                line.for_each(|byte| *byte = b' ');
+            }
+            Dialect::Lines => {}
+            Dialect::Seed => {
+                let at = self.seed.position(id);
+                if let Some((_, message)) = at.and_then(|at| self.seed.requests.remove(at)) {
+                    self.seed.queued_bytes -= message.len();
+                }
+            }
         }
     }
 
     /// Whether any byte of a request may have been written.
-    pub(crate) fn was_taken(&self, id: u64, batch: u64) -> bool {
+    pub(crate) fn was_taken(&self, id: u64, queued: Queued) -> bool {
         match self.dialect {
-            Dialect::Lines => batch < self.batch,
+            Dialect::Lines => queued.batch < self.batch,
             Dialect::Seed => self.seed.position(id).is_none(),
         }
     }
@@ -250,14 +265,30 @@ mod tests {
     fn the_lines_dialect_writes_everything_at_once() {
         let mut outbox = Outbox::new();
         outbox.push(&listen("\"a\""), None).unwrap();
-        outbox.push(&wait(), Some(1)).unwrap();
-        assert!(!outbox.was_taken(1, 0));
+        let queued = outbox.push(&wait(), Some(1)).unwrap();
+        assert!(!outbox.was_taken(1, queued));
         assert_eq!(
             take(&mut outbox).unwrap(),
             "{\"event_name\":\"a\"}\n{\"list\":[]}\n"
         );
-        assert!(outbox.was_taken(1, 0));
+        assert!(outbox.was_taken(1, queued));
         assert_eq!(take(&mut outbox), None);
+    }
+
+    #[test]
+    fn a_request_that_is_withdrawn_leaves_a_blank_line_and_the_others_alone() {
+        let mut outbox = Outbox::new();
+        let old = outbox.push(&wait(), Some(1)).unwrap();
+        take(&mut outbox).unwrap();
+        outbox.push(&listen("1"), None).unwrap();
+        let queued = outbox.push(&wait(), Some(2)).unwrap();
+        outbox.push(&listen("3"), None).unwrap();
+        outbox.withdraw(1, old);
+        outbox.withdraw(2, queued);
+        assert_eq!(
+            take(&mut outbox).unwrap(),
+            "{\"event_name\":1}\n           \n{\"event_name\":3}\n"
+        );
     }
 
     #[test]
@@ -284,15 +315,13 @@ mod tests {
     fn the_seed_dialect_has_one_request_outstanding() {
         let mut outbox = Outbox::new();
         outbox.reset(Dialect::Seed, usize::MAX);
-        outbox.push(&wait(), Some(1)).unwrap();
-        outbox.push(&wait(), Some(2)).unwrap();
-        outbox.push(&wait(), Some(3)).unwrap();
+        let [first, second, _] = [1, 2, 3].map(|id| outbox.push(&wait(), Some(id)).unwrap());
         outbox.push(&listen("\"a\""), None).unwrap();
         assert_eq!(take(&mut outbox).unwrap(), "{\"event_name\":\"a\"}");
         assert_eq!(take(&mut outbox).unwrap(), "{\"list\":[]}");
         assert_eq!(take(&mut outbox), None, "the first is not answered");
-        assert!(outbox.was_taken(1, 0) && !outbox.was_taken(2, 0));
-        outbox.withdraw(2);
+        assert!(outbox.was_taken(1, first) && !outbox.was_taken(2, second));
+        outbox.withdraw(2, second);
         assert_eq!(outbox.answered(), Some(1));
         assert_eq!(take(&mut outbox).unwrap(), "{\"list\":[]}");
         assert_eq!(outbox.answered(), Some(3));

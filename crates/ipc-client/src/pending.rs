@@ -1,20 +1,22 @@
-//! The requests whose answers are outstanding.
+//! What the futures of a client wait for: answers that are outstanding, a connection, a time.
 //!
 //! A slot is filled by the connection's task and emptied by the future of the request. It holds
 //! the waker and then the answer in place, so that a request costs no channel of its own. Kept by
 //! [`Core`](crate::core::Core), which also keeps the one invariant: a slot that waits is either
-//! answered, expired, abandoned by its owner, or ended with the connection.
+//! answered, expired, abandoned by its owner, or ended with the connection. No future of a
+//! request waits for anything else, so none depends on the runtime that it is polled in.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
     hash::{BuildHasherDefault, Hasher},
     task::Waker,
+    time::Duration,
 };
 
 use ipc_wire::Code;
 use tokio::time::Instant;
 
-use crate::{RawJson, RequestError};
+use crate::{RawJson, RequestError, outbox::Queued};
 
 /// What the server or a provider answered.
 ///
@@ -96,8 +98,21 @@ pub(crate) enum Ended {
     TimedOut,
     /// The connection was lost after it may have been written.
     Lost,
-    /// The connection was lost, or its time passed, before any of it was written.
+    /// Its time passed before any of it was written, and it will not be.
+    NotSent,
+    /// The connection was lost before any of it was written, or there is room for it now.
     Unwritten,
+}
+
+/// What somebody waits for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Awaited {
+    /// The answer to a request that was queued, and perhaps written.
+    Answer(Queued),
+    /// A connection, or room in its queue.
+    Room,
+    /// Nothing but a time.
+    Time,
 }
 
 #[derive(Debug, Default)]
@@ -110,9 +125,10 @@ pub(crate) struct Pending {
 
 #[derive(Debug)]
 struct Slot {
-    /// Which batch of the outbox the request was put in.
-    batch: u64,
+    awaited: Awaited,
     deadline: Option<Instant>,
+    /// The deadline was put off.
+    is_late: bool,
     state: SlotState,
 }
 
@@ -129,30 +145,26 @@ impl Pending {
         self.last_id
     }
 
-    /// Notes a request; whether its deadline is now the earliest.
+    /// Notes who waits; returns the deadline if it is now the earliest.
+    #[inline]
     pub(crate) fn insert(
         &mut self,
         id: u64,
-        batch: u64,
+        awaited: Awaited,
         deadline: Option<Instant>,
         waker: Option<Waker>,
-    ) -> bool {
+    ) -> Option<Instant> {
         let state = SlotState::Waiting(waker);
         let slot = Slot {
-            batch,
+            awaited,
             deadline,
+            is_late: false,
             state,
         };
         self.slots.insert(id, slot);
-        let is_earliest = match (deadline, self.earliest) {
-            (Some(deadline), Some(earliest)) => deadline < earliest,
-            (Some(_), None) => true,
-            (None, _) => false,
-        };
-        if is_earliest {
-            self.earliest = deadline;
-        }
-        is_earliest
+        let deadline = deadline?;
+        let is_earliest = self.earliest.is_none_or(|earliest| deadline < earliest);
+        is_earliest.then(|| *self.earliest.insert(deadline))
     }
 
     /// Ends the request with this id. What is returned is to be woken; an id that nobody waits
@@ -185,18 +197,19 @@ impl Pending {
         }
     }
 
-    /// Forgets a request; whether it was still waiting.
-    pub(crate) fn remove(&mut self, id: u64) -> bool {
-        let slot = self.slots.remove(&id);
-        slot.is_some_and(|slot| matches!(slot.state, SlotState::Waiting(_)))
+    /// Forgets a request; returns what it still waited for.
+    pub(crate) fn remove(&mut self, id: u64) -> Option<Awaited> {
+        let slot = self.slots.remove(&id)?;
+        matches!(slot.state, SlotState::Waiting(_)).then_some(slot.awaited)
     }
 
     pub(crate) const fn earliest(&self) -> Option<Instant> {
         self.earliest
     }
 
-    /// The requests whose time has passed. Those are to be [ended](Self::end).
-    pub(crate) fn expired(&mut self, now: Instant) -> Vec<u64> {
+    /// Those whose time has passed. They are to be [ended](Self::end) or [put
+    /// off](Self::put_off).
+    pub(crate) fn expired(&mut self, now: Instant) -> Vec<(u64, Awaited)> {
         let mut expired = Vec::new();
         self.earliest = None;
         for (id, slot) in &self.slots {
@@ -204,7 +217,7 @@ impl Pending {
                 continue;
             };
             if deadline <= now {
-                expired.push(*id);
+                expired.push((*id, slot.awaited));
             } else if self.earliest.is_none_or(|earliest| deadline < earliest) {
                 self.earliest = Some(deadline);
             }
@@ -212,23 +225,60 @@ impl Pending {
         expired
     }
 
-    /// Ends everything, because the connection ended.
+    /// Gives a request more time, once; whether it got it.
+    pub(crate) fn put_off(&mut self, id: u64, by: Duration) -> bool {
+        let Some(slot) = self.slots.get_mut(&id).filter(|slot| !slot.is_late) else {
+            return false;
+        };
+        slot.is_late = true;
+        slot.deadline = slot.deadline.and_then(|deadline| deadline.checked_add(by));
+        self.earliest = earlier(self.earliest, slot.deadline);
+        true
+    }
+
+    /// Ends what waits for the server, because the connection ended.
     pub(crate) fn end_all(
         &mut self,
-        was_written: impl Fn(u64, u64) -> bool,
+        was_written: impl Fn(u64, Queued) -> bool,
         wakers: &mut Vec<Waker>,
     ) {
         self.earliest = None;
         for (id, slot) in &mut self.slots {
-            if let SlotState::Waiting(waker) = &mut slot.state {
-                wakers.extend(waker.take());
-                slot.state = SlotState::Done(if was_written(*id, slot.batch) {
-                    Ended::Lost
-                } else {
-                    Ended::Unwritten
-                });
+            let ended = match slot.awaited {
+                Awaited::Answer(queued) if was_written(*id, queued) => Ended::Lost,
+                Awaited::Answer(_) | Awaited::Room => Ended::Unwritten,
+                Awaited::Time => {
+                    self.earliest = earlier(self.earliest, slot.deadline);
+                    continue;
+                }
+            };
+            slot.finish(ended, wakers);
+        }
+    }
+
+    /// Lets those who wait for a connection or for room try again.
+    pub(crate) fn end_blocked(&mut self, wakers: &mut Vec<Waker>) {
+        for slot in self.slots.values_mut() {
+            if matches!(slot.awaited, Awaited::Room) {
+                slot.finish(Ended::Unwritten, wakers);
             }
         }
+    }
+}
+
+impl Slot {
+    fn finish(&mut self, ended: Ended, wakers: &mut Vec<Waker>) {
+        if let SlotState::Waiting(waker) = &mut self.state {
+            wakers.extend(waker.take());
+            self.state = SlotState::Done(ended);
+        }
+    }
+}
+
+fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }
 

@@ -124,7 +124,7 @@ impl Registration {
     /// How the registration stands, now and as it changes.
     #[must_use]
     pub fn states(&self) -> Watch<RegistrationState> {
-        Watch::new(self.states.clone())
+        Watch::new(self.states.clone(), RegistrationState::is_final)
     }
 
     /// Gives the name back and waits until the server has taken it. Calls that come before that

@@ -141,7 +141,7 @@ async fn conclude(outcome: Result<Option<Ticket<'_>>, RequestError>) -> Result<(
     };
     match ticket.ended().await {
         Ended::Answered(answer) => answer.into_success(),
-        Ended::TimedOut => Err(RequestError::Timeout),
+        Ended::TimedOut | Ended::NotSent => Err(RequestError::Timeout),
         Ended::Lost | Ended::Unwritten => Err(RequestError::Disconnected),
     }
 }

@@ -5,7 +5,7 @@
 
 use std::{
     mem,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, Weak},
     task::{Poll, Waker},
 };
 
@@ -19,17 +19,20 @@ use crate::{
     ConnectionState, DisconnectReason, ObjectError, RegistrationState, RequestError,
     builder::Config,
     core::{Core, Effects, Greeting, Link, Submitted, Timing},
+    deadlines,
     feed::Feed,
     incoming::CallId,
     objects::ObjectEntry,
     outgoing::{Outgoing, RegisterMessage},
-    pending::Ended,
+    pending::{Awaited, Ended},
     serving::{Next, Outcome, Serve, Turn},
     subscriptions::Topic,
 };
 
 #[derive(Debug)]
 pub(crate) struct Shared {
+    /// Itself, for the thread that looks after deadlines.
+    this: Weak<Self>,
     address: Address,
     config: Config,
     core: Mutex<Core>,
@@ -48,8 +51,9 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(address: Address, config: Config, greeting: Greeting) -> Self {
-        Self {
+    pub(crate) fn new(address: Address, config: Config, greeting: Greeting) -> Arc<Self> {
+        Arc::new_cyclic(|this| Self {
+            this: Weak::clone(this),
             address,
             core: Mutex::new(Core::new(greeting, config.concurrent_calls)),
             config,
@@ -60,7 +64,7 @@ impl Shared {
             unblocked: Arc::default(),
             states: watch::Sender::new(ConnectionState::Connected),
             closing: watch::Sender::new(false),
-        }
+        })
     }
 
     pub(crate) const fn address(&self) -> &Address {
@@ -100,8 +104,9 @@ impl Shared {
         if effects.serve {
             self.serve.notify_one();
         }
-        if effects.deadline {
+        if let Some(deadline) = effects.deadline {
             self.deadline.notify_one();
+            deadlines::watch(&self.this, deadline);
         }
         if effects.unblock {
             self.unblocked.notify_waiters();
@@ -118,22 +123,26 @@ impl Shared {
     ) -> Result<Submitted, Box<RequestError>> {
         self.with_core(|core| match core.link {
             Link::Up if !core.outbox.is_full() => core.submit(outgoing, timing, Some(waker)),
-            // Made under the lock, so no change can slip by before it is waited for.
             Link::Up | Link::Down => {
-                let change = Arc::clone(&self.unblocked).notified_owned();
-                Ok(Submitted::Blocked(Box::pin(change)))
+                let id = core.wait_for(Awaited::Room, timing.deadline, Some(waker));
+                Ok(Submitted::Blocked(id))
             }
             Link::Closing | Link::Closed => Err(Box::new(RequestError::Closed)),
         })
     }
 
-    /// How a request ended, once it has.
+    /// Begins to wait for a time.
+    pub(crate) fn set_alarm(&self, at: Instant, waker: &Waker) -> u64 {
+        self.with_core(|core| core.wait_for(Awaited::Time, Some(at), Some(waker)))
+    }
+
+    /// How what is waited for under an id ended, once it has.
     pub(crate) fn poll_ended(&self, id: u64, waker: &Waker) -> Poll<Ended> {
         self.with_core(|core| core.pending.take(id, waker))
             .map_or(Poll::Pending, Poll::Ready)
     }
 
-    /// Gives up the answer to a request.
+    /// Gives up what is waited for under an id.
     pub(crate) fn abandon(&self, id: u64, is_cancellable: bool) {
         self.with_core(|core| core.abandon(id, is_cancellable));
     }
@@ -252,9 +261,12 @@ impl Shared {
         }
     }
 
+    /// Ends what has waited for long enough.
     pub(crate) fn expire(&self) {
         let now = Instant::now();
-        self.with_core(|core| core.expire(now));
+        if let Some(earliest) = self.with_core(|core| core.expire(now)) {
+            deadlines::watch(&self.this, earliest);
+        }
     }
 
     /// A connection stands.
@@ -288,12 +300,7 @@ impl Shared {
 
     /// Asks the connection's task to write what is queued and to end.
     pub(crate) fn begin_close(&self) {
-        self.with_core(|core| {
-            if core.link == Link::Up {
-                core.link = Link::Closing;
-            }
-            core.effects.unblock = true;
-        });
+        self.with_core(Core::begin_close);
         self.closing.send_replace(true);
         self.write.notify_one();
     }
@@ -309,11 +316,12 @@ impl Shared {
     }
 }
 
-/// Sees to it that nobody waits for a task that is gone, even if its runtime was shut down.
+/// Sees to it that nobody waits for a task that is gone: whatever the task was doing when its
+/// runtime ended or it panicked, and even if it never ran.
 pub(crate) struct EndGuard(pub(crate) Arc<Shared>);
 
 impl Drop for EndGuard {
     fn drop(&mut self) {
-        self.0.end(None);
+        self.0.end(Some(DisconnectReason::TaskEnded));
     }
 }

@@ -42,17 +42,33 @@ pub enum RegistrationState {
 
 /// A value that changes, of which the newest state can be had and waited for.
 #[derive(Clone, Debug)]
-pub struct Watch<T>(watch::Receiver<T>);
+pub struct Watch<T> {
+    receiver: watch::Receiver<T>,
+    /// Whether a value is the last one.
+    is_final: fn(&T) -> bool,
+}
+
+impl ConnectionState {
+    pub(crate) const fn is_final(&self) -> bool {
+        matches!(self, Self::Closed { .. })
+    }
+}
+
+impl RegistrationState {
+    pub(crate) fn is_final(&self) -> bool {
+        *self == Self::Ended
+    }
+}
 
 impl<T: Clone> Watch<T> {
-    pub(crate) const fn new(receiver: watch::Receiver<T>) -> Self {
-        Self(receiver)
+    pub(crate) const fn new(receiver: watch::Receiver<T>, is_final: fn(&T) -> bool) -> Self {
+        Self { receiver, is_final }
     }
 
     /// The value of this moment.
     #[must_use]
     pub fn current(&self) -> T {
-        self.0.borrow().clone()
+        self.receiver.borrow().clone()
     }
 
     /// Waits until the value is another than the one seen last, and returns it; `None` when it
@@ -62,8 +78,12 @@ impl<T: Clone> Watch<T> {
     ///
     /// Dropping the future loses nothing.
     pub async fn changed(&mut self) -> Option<T> {
-        self.0.changed().await.ok()?;
-        Some(self.0.borrow_and_update().clone())
+        let is_new = self.receiver.has_changed().unwrap_or(true);
+        if !is_new && (self.is_final)(&self.receiver.borrow()) {
+            return None;
+        }
+        self.receiver.changed().await.ok()?;
+        Some(self.receiver.borrow_and_update().clone())
     }
 
     /// Waits until the value is one that `is_wanted`, and returns it; `None` when it cannot
@@ -72,8 +92,14 @@ impl<T: Clone> Watch<T> {
     /// # Cancel safety
     ///
     /// Dropping the future loses nothing.
-    pub async fn wait_for(&mut self, is_wanted: impl FnMut(&T) -> bool) -> Option<T> {
-        let value = self.0.wait_for(is_wanted).await.ok()?;
-        Some(value.clone())
+    pub async fn wait_for(&mut self, mut is_wanted: impl FnMut(&T) -> bool) -> Option<T> {
+        let is_final = self.is_final;
+        let mut was_wanted = false;
+        let decided = |value: &T| {
+            was_wanted = is_wanted(value);
+            was_wanted || is_final(value)
+        };
+        let value = self.receiver.wait_for(decided).await.ok()?.clone();
+        was_wanted.then_some(value)
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use tokio::time::Instant;
 
 use crate::{
-    Client, RawJson, RequestError, WaitError, exchange::Exchange, outgoing::Outgoing,
+    Client, RawJson, RequestError, WaitError, alarm::Alarm, exchange::Exchange, outgoing::Outgoing,
     pending::Answer,
 };
 
@@ -70,13 +70,13 @@ impl WaitForObjects {
                 }
                 // Asking twice does no harm.
                 Err(RequestError::Disconnected) => {}
-                Err(RequestError::Timeout) if deadline.is_none() => {}
+                Err(RequestError::Timeout | RequestError::NotSent) if deadline.is_none() => {}
                 Err(error) => return Err(error.into()),
             }
             if self.client.is_seed() {
                 let next = Instant::now() + SEED_PAUSE;
                 let next = deadline.map_or(next, |deadline| deadline.min(next));
-                tokio::time::sleep_until(next).await;
+                Alarm::at(self.client.shared(), next).await;
             }
         }
     }

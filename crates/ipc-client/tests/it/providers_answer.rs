@@ -3,15 +3,15 @@
 use std::{
     future::pending,
     sync::{
-        Arc, Barrier,
+        Arc, Barrier, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
 };
 
 use ipc_client::{
-    Client, Code, Methods, Mode, ObjectError, Provider, Registration, RegistrationState, Request,
-    RequestError, Response,
+    Client, Code, ConnectionState, DisconnectReason, Methods, Mode, ObjectError, Provider,
+    Registration, RegistrationState, Request, RequestError, Response,
 };
 use serde_json::{Value, json};
 use tokio::sync::Notify;
@@ -388,4 +388,42 @@ async fn ids_that_are_no_small_numbers_come_back_as_they_were() {
     let cancel = json!({"event": "ipc.cancel", "result": {"id": "x"}});
     peer.send(&cancel).await;
     dropped.notified().await;
+}
+
+#[tokio::test]
+async fn a_provider_that_panics_when_it_is_dropped_ends_the_client_instead_of_leaving_it_mute() {
+    struct Fragile;
+
+    impl Drop for Fragile {
+        fn drop(&mut self) {
+            panic!("on purpose");
+        }
+    }
+
+    let server = Server::bind().await;
+    let (client, mut peer) = server.connected().await;
+    let held = Arc::new(Mutex::new(None));
+    let holder = Arc::clone(&held);
+    let fragile = Fragile;
+    let object = client.register_fn("o", move |_| {
+        let _ = &fragile;
+        // The first of two calls gives the object back, so the second is what holds it last.
+        drop(holder.lock().unwrap().take());
+        async { Response::new(&1) }
+    });
+    let (registration, _) = tokio::join!(object.into_future(), peer.succeed_next());
+    *held.lock().unwrap() = Some(registration.unwrap());
+    let call = |id| json!({"object": "o", "method": "m", "id": id});
+    peer.send_text(&format!("{}\n{}\n", call(1), call(2))).await;
+    while peer.try_next().await.is_some() {}
+    let mut states = client.states();
+    let is_closed = |state: &ConnectionState| matches!(state, ConnectionState::Closed { .. });
+    let state = states.wait_for(is_closed).await.unwrap();
+    let ConnectionState::Closed { reason } = state else {
+        panic!("{state:?}");
+    };
+    assert!(
+        matches!(reason, Some(DisconnectReason::TaskEnded)),
+        "{reason:?}"
+    );
 }

@@ -8,6 +8,7 @@ mod events;
 mod examples;
 mod lists;
 mod restarts;
+mod runtimes;
 
 use ipc_client::Client;
 use ipc_server::{Address, Running, Server};

@@ -28,7 +28,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
         // Ends the subscription below, too.
-        sender.close().await;
+        sender.close().await?;
         Ok(())
     };
 

@@ -44,6 +44,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
 
     registration.unregister().await?;
-    client.close().await;
+    client.close().await?;
     Ok(())
 }

@@ -181,7 +181,10 @@ fn exit_of_request(error: &RequestError) -> Exit {
         | RequestError::InvalidPattern(_)
         | RequestError::Encode(_) => Exit::Usage,
         RequestError::Timeout => Exit::Timeout,
-        RequestError::NotSent | RequestError::Closed | RequestError::Disconnected => Exit::NoServer,
+        RequestError::NotSent
+        | RequestError::Closed
+        | RequestError::Disconnected
+        | RequestError::Unconfirmed => Exit::NoServer,
         _ => exit_of_code(error.code()),
     }
 }

@@ -44,8 +44,10 @@
 //! be dropped. To wait for a limited time for events there is
 //! [`Subscription::recv_timeout`].
 //!
-//! Dropping the last handle closes the connection in the background, after what was queued is
-//! written; [`Client::close`] waits for that.
+//! What is sent without confirmation is written in the background: [`Client::flush`] waits until
+//! the server has taken it, and [`Client::close`] does so before it closes the connection. Dropping
+//! the last handle closes it as well; where something is not written yet, dropping waits for that,
+//! but for 1 s at the most, not within async code, and without saying whether it arrived.
 //!
 //! # Not within async code
 //!

@@ -314,7 +314,8 @@ fn widen(error: RequestError) -> CallError {
         RequestError::Closed => CallError::Closed,
         RequestError::Refused { code, message } => CallError::Refused { code, message },
         RequestError::Timeout => CallError::Timeout,
-        RequestError::Disconnected => CallError::Disconnected,
+        // The latter is told of no call.
+        RequestError::Disconnected | RequestError::Unconfirmed => CallError::Disconnected,
         RequestError::Decode(error) => CallError::Decode(error),
         RequestError::InsideRuntime(error) => CallError::InsideRuntime(error),
         error @ (RequestError::Unsupported | RequestError::InvalidPattern(_)) => {

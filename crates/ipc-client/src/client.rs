@@ -8,8 +8,9 @@ use tokio::{task::JoinHandle, time::Instant};
 
 use crate::{
     Builder, ConnectError, ConnectionState, Emit, Object, ObjectError, Provider, Register, Request,
-    RequestError, Response, Subscription, WaitForObjects, Watch, alarm::Alarm,
-    driver::CLOSE_TIMEOUT, serving::service, shared::Shared, subscription, subscriptions::Topic,
+    RequestError, Response, Subscription, WaitForObjects, Watch, alarm::Alarm, core::Link,
+    driver::CLOSE_TIMEOUT, exchange::Exchange, outgoing::ServerMethod, serving::service,
+    shared::Shared, subscription, subscriptions::Topic,
 };
 
 /// One connection to the server, shared by all clones.
@@ -111,6 +112,9 @@ impl Client {
 
     /// Sends an event to everyone who listens to it at this moment. Await the result to send; it
     /// says how many connections the event was sent to.
+    ///
+    /// An event that is sent [without confirmation](Emit::unconfirmed) is only queued when that
+    /// is done: [`flush`](Self::flush) before the program ends.
     pub fn emit<T: Serialize + ?Sized>(&self, event: impl AsRef<str>, value: &T) -> Emit {
         Emit::new(self.clone(), event.as_ref(), value)
     }
@@ -206,23 +210,89 @@ impl Client {
         self.shared().config().call_timeout
     }
 
-    /// Writes what was queued and closes the connection, for all clones, within 5 s.
+    /// Waits until the server has taken everything that was sent before: events sent [without
+    /// confirmation](Emit::unconfirmed), names and subscriptions given back by dropping them,
+    /// answers to calls.
+    ///
+    /// Those are queued and written in the background. A program that ends without flushing or
+    /// [closing](Self::close) may end before that: when the runtime is dropped, as at the end of
+    /// `main`, what is queued is written as far as the socket takes it at once, but nobody says
+    /// whether it arrived; by [`std::process::exit`] and signals it is lost.
+    ///
+    /// A server of the seed system confirms no events; there, flushing waits until they are
+    /// written to the socket.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError::Unconfirmed`] when a connection was lost, even if another one stands by
+    /// now, with events on the way that no answer has confirmed: they may have arrived or not. It
+    /// is told once. [`RequestError::Refused`] when the server has declined one of them, told once
+    /// as well. [`RequestError::Timeout`] when the server has not answered within the
+    /// [timeout](Self::call_timeout), [`RequestError::Disconnected`] when the connection was lost
+    /// with nothing but answers to calls and the like on the way, [`RequestError::Closed`] when
+    /// the client is closed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing; what is queued is written all the same.
+    pub async fn flush(&self) -> Result<(), RequestError> {
+        self.take_failure()?;
+        let flushed = if self.shared().with_core(|core| core.link == Link::Down) {
+            // Nothing is on its way, and what comes next waits for a connection itself.
+            Ok(())
+        } else {
+            let flush = ServerMethod::flush();
+            let flushed = Exchange::new(self.clone(), flush, self.call_timeout());
+            flushed.await.map(drop)
+        };
+        self.take_failure()?;
+        flushed.map_err(|error| match error {
+            // Not so much as the question whether everything has arrived.
+            RequestError::NotSent => RequestError::Timeout,
+            error => error,
+        })
+    }
+
+    /// Closes the connection, for all clones, after everything that was sent before: as after
+    /// [`flush`](Self::flush), the server has then taken it.
     ///
     /// Calls that are open end with [`CallError::Disconnected`](crate::CallError::Disconnected),
-    /// handlers that run are aborted, subscriptions end after what they have buffered.
+    /// handlers that run are aborted, subscriptions end after what they have buffered. All that
+    /// takes 5 s at the most. To close a client that is closed is no error.
+    ///
+    /// # Errors
+    ///
+    /// The client is closed all the same. [`RequestError::Unconfirmed`] when events that were sent
+    /// [without confirmation](Emit::unconfirmed) were perhaps lost and [`RequestError::Refused`]
+    /// when one was declined, as for `flush`; [`RequestError::Timeout`] when the client's task could not close the connection, because
+    /// its runtime stands still.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future does not stop the closing.
-    pub async fn close(&self) {
+    pub async fn close(&self) -> Result<(), RequestError> {
         let shared = self.shared();
-        shared.begin_close();
+        shared.begin_close(true);
         let mut states = self.states();
-        tokio::select! {
+        let is_closed = tokio::select! {
             biased;
-            _ = states.wait_for(ConnectionState::is_final) => {}
-            () = Alarm::at(shared, Instant::now() + CLOSE_TIMEOUT) => shared.end(None),
+            _ = states.wait_for(ConnectionState::is_final) => true,
+            () = Alarm::at(shared, Instant::now() + CLOSE_TIMEOUT) => false,
+        };
+        if !is_closed {
+            shared.end(None);
         }
+        self.take_failure()?;
+        if is_closed {
+            Ok(())
+        } else {
+            Err(RequestError::Timeout)
+        }
+    }
+
+    fn take_failure(&self) -> Result<(), RequestError> {
+        self.shared()
+            .with_core(|core| core.unconfirmed.take_failure())
     }
 }
 
@@ -238,6 +308,6 @@ impl fmt::Debug for Client {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.shared.begin_close();
+        self.shared.begin_close(false);
     }
 }

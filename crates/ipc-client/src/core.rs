@@ -17,6 +17,7 @@ use crate::{
     outgoing::{Outgoing, ServerMethod},
     pending::{Awaited, Ended, Pending},
     subscriptions::{Subscriptions, Topic},
+    unconfirmed::Unconfirmed,
 };
 
 /// How much later than the server this side notices that the time of a request that was written
@@ -97,6 +98,7 @@ pub(crate) struct Core {
     /// The serving task waits to be told that there is something for it.
     pub(crate) is_serving_idle: bool,
     pub(crate) pending: Pending,
+    pub(crate) unconfirmed: Unconfirmed,
     pub(crate) subscriptions: Subscriptions,
     pub(crate) objects: Objects,
     pub(crate) incoming: Incoming,
@@ -115,6 +117,7 @@ impl Core {
             is_writer_idle: false,
             is_serving_idle: false,
             pending: Pending::default(),
+            unconfirmed: Unconfirmed::default(),
             subscriptions: Subscriptions::default(),
             objects: Objects::default(),
             incoming: Incoming::new(concurrent_calls),
@@ -157,6 +160,7 @@ impl Core {
         } = self;
         let was_written = |id, queued| outbox.was_taken(id, queued);
         pending.end_all(was_written, &mut effects.wakers);
+        self.unconfirmed.lose();
         self.outbox.reset(self.greeting.dialect, usize::MAX);
         self.incoming
             .reset(self.greeting.dialect, &mut self.effects.ended);
@@ -165,11 +169,22 @@ impl Core {
     }
 
     /// Nothing is added any more; what is queued is still written.
-    pub(crate) fn begin_close(&mut self) {
+    pub(crate) fn begin_close(&mut self, with_proof: bool) {
         if self.link == Link::Up {
+            if with_proof && self.unconfirmed.are_open() && self.greeting.dialect == Dialect::Lines
+            {
+                // Its answer proves that the server has taken all that was sent before.
+                self.tell(&ServerMethod::Ping.call_without_param());
+            }
             self.link = Link::Closing;
         }
         self.unblock();
+    }
+
+    /// Whether something that was sent is not written yet, or nobody knows whether it is.
+    pub(crate) const fn has_unwritten(&self) -> bool {
+        matches!(self.link, Link::Up | Link::Closing)
+            && (!self.is_writer_idle || self.unconfirmed.are_open())
     }
 
     /// Lets those who wait for a connection or for room look again.
@@ -201,7 +216,19 @@ impl Core {
         if !outgoing.is_answered(dialect) {
             self.push(&outgoing.message(None, None), None)
                 .map_err(|error| self.refuse_size(&error))?;
+            self.unconfirmed.note_sent(match dialect {
+                Dialect::Lines => self.pending.next_id(),
+                Dialect::Seed => self.outbox.one_way().0,
+            });
             return Ok(Submitted::Unanswered);
+        }
+        if dialect == Dialect::Seed && outgoing.is_flush() {
+            let (n_queued, n_written) = self.outbox.one_way();
+            if n_queued == n_written {
+                return Ok(Submitted::Unanswered);
+            }
+            let id = self.wait_for(Awaited::Written(n_queued), timing.deadline, waker);
+            return Ok(Submitted::Sent(id));
         }
         let id = self.pending.next_id();
         let message = match dialect {
@@ -265,6 +292,12 @@ impl Core {
         if was_full && has_some {
             self.unblock();
         }
+        if self.greeting.dialect == Dialect::Seed {
+            let (_, n_written) = self.outbox.one_way();
+            self.unconfirmed.prove(n_written);
+            self.pending
+                .end_flushed(n_written, &mut self.effects.wakers);
+        }
         has_some
     }
 
@@ -299,7 +332,7 @@ impl Core {
                     Ended::TimedOut
                 }
                 Awaited::Room => Ended::NotSent,
-                Awaited::Time => Ended::TimedOut,
+                Awaited::Written(_) | Awaited::Time => Ended::TimedOut,
             };
             let waker = self.pending.end(id, ended);
             self.effects.wakers.extend(waker);

@@ -35,6 +35,7 @@ pub(crate) async fn read(
     let mut dispatcher = Dispatcher {
         dialect,
         is_shutting_down: false,
+        last_words: None,
         has_answered: false,
         wakers: Vec::new(),
     };
@@ -61,6 +62,8 @@ pub(crate) async fn read(
 struct Dispatcher {
     dialect: Dialect,
     is_shutting_down: bool,
+    /// An error that the last message was, if it belongs to no request.
+    last_words: Option<Box<DisconnectReason>>,
     /// An answer to a request was among the last messages.
     has_answered: bool,
     /// Who is to be woken; kept, so that it grows only once.
@@ -111,6 +114,9 @@ impl Dispatcher {
         message: &Message<'_>,
         now: &mut Option<Instant>,
     ) -> Step {
+        if self.last_words.is_some() {
+            self.last_words = None;
+        }
         match message {
             Message::Reply(reply) => {
                 if let Err(reason) = self.reply(core, reply) {
@@ -160,12 +166,37 @@ impl Dispatcher {
                 };
                 let error = RawJson::from_payload(&error);
                 if self.dialect == Dialect::Lines && reply.id.is_none() {
-                    return Err(refused(&error, origin));
+                    return self.refused(core, &error, origin);
                 }
                 Answer::Error(Box::new(Failure { error, origin }))
             }
         };
         self.answer(core, reply.id, answer);
+        Ok(())
+    }
+
+    /// Takes an error that belongs to no request: the server's last words, or what it says to an
+    /// event that wants no answer. If there may be such an event, what comes next shows it.
+    fn refused(
+        &mut self,
+        core: &mut Core,
+        error: &RawJson,
+        origin: Origin,
+    ) -> Result<(), DisconnectReason> {
+        let code = match origin {
+            Origin::Provider => None,
+            Origin::Server(code) => code,
+        };
+        let message = error.to_message();
+        let reason = DisconnectReason::Refused {
+            code,
+            message: message.clone(),
+        };
+        if !core.unconfirmed.are_open() {
+            return Err(reason);
+        }
+        core.unconfirmed.refuse(code, message);
+        self.last_words = Some(Box::new(reason));
         Ok(())
     }
 
@@ -176,6 +207,9 @@ impl Dispatcher {
             Dialect::Seed => core.next_answered(),
             Dialect::Lines => id.and_then(|id| id.as_u64()),
         };
+        if let (Some(id), Dialect::Lines) = (id, self.dialect) {
+            core.unconfirmed.prove(id);
+        }
         let waker = id.and_then(|id| core.pending.end(id, Ended::Answered(answer)));
         core.effects.wakers.extend(waker);
     }
@@ -224,7 +258,12 @@ impl Dispatcher {
         true
     }
 
-    fn explain(&self, error: ReadError) -> DisconnectReason {
+    fn explain(&mut self, error: ReadError) -> DisconnectReason {
+        if let (ReadError::Ended | ReadError::Io(_), Some(reason)) =
+            (&error, self.last_words.take())
+        {
+            return *reason;
+        }
         match error {
             ReadError::Ended | ReadError::Io(_) if self.is_shutting_down => {
                 DisconnectReason::ServerShutdown
@@ -233,17 +272,6 @@ impl Dispatcher {
             ReadError::Io(error) => DisconnectReason::Io(Arc::new(error)),
             ReadError::Fault(fault) => DisconnectReason::Fault(fault),
         }
-    }
-}
-
-fn refused(error: &RawJson, origin: Origin) -> DisconnectReason {
-    let code = match origin {
-        Origin::Provider => None,
-        Origin::Server(code) => code,
-    };
-    DisconnectReason::Refused {
-        code,
-        message: error.to_message(),
     }
 }
 

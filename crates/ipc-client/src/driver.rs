@@ -18,7 +18,8 @@ use crate::{
     writing::Writer,
 };
 
-/// How long closing waits for a server that does not read what was queued.
+/// How long closing waits for a server that does not read what was queued, or does not say that it
+/// has.
 pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What the task of a client has of one connection.
@@ -30,17 +31,17 @@ struct Connection {
 
 impl Connection {
     /// A connection stands, and may be written to.
-    fn begin(shared: &Arc<Shared>, link: Link) -> Self {
+    fn begin(end_guard: &Arc<EndGuard>, link: Link) -> Self {
         let Link {
             incoming,
             writer,
             greeting,
         } = link;
         let dialect = greeting.dialect;
-        shared.begin(greeting);
+        end_guard.0.begin(greeting);
         Self {
             incoming,
-            writer: Writer::new(shared, writer, dialect),
+            writer: Writer::new(end_guard, writer, dialect),
             dialect,
         }
     }
@@ -50,13 +51,13 @@ impl Connection {
 pub(crate) fn start(address: Address, config: Config, link: Link) -> Client {
     let shared = Shared::new(address, config, link.greeting.clone());
     // Made here, for a task that is dropped before it runs has to end the client as well.
-    let end_guard = EndGuard(Arc::clone(&shared));
-    let connection = Connection::begin(&shared, link);
+    let end_guard = Arc::new(EndGuard(Arc::clone(&shared)));
+    let connection = Connection::begin(&end_guard, link);
     let driver = tokio::spawn(drive(end_guard, connection));
     Client::new(shared, driver)
 }
 
-async fn drive(end_guard: EndGuard, mut connection: Connection) {
+async fn drive(end_guard: Arc<EndGuard>, mut connection: Connection) {
     let shared = &end_guard.0;
     // Ended with this task.
     let mut serving = JoinSet::new();
@@ -79,7 +80,7 @@ async fn drive(end_guard: EndGuard, mut connection: Connection) {
         let Some(link) = reconnected else {
             break;
         };
-        connection = Connection::begin(shared, link);
+        connection = Connection::begin(&end_guard, link);
     }
     shared.end(None);
 }

@@ -54,8 +54,11 @@ impl Emit {
         self
     }
 
-    /// Asks for no answer: awaiting ends with 0 as soon as the event is queued, and nothing tells
-    /// whether it was sent.
+    /// Asks for no answer: awaiting ends with 0 as soon as the event is queued.
+    ///
+    /// It is written in the background, and lost when the connection or the program ends before
+    /// that. [`Client::flush`] and [`Client::close`] wait until the server has taken all such
+    /// events, and tell when some were perhaps lost.
     pub fn unconfirmed(mut self) -> Self {
         if let Ok(message) = &mut self.message {
             message.is_confirmed = false;

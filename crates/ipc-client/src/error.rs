@@ -177,6 +177,11 @@ pub enum RequestError {
     /// The connection was lost before the answer came; the outcome is unknown.
     #[error("the connection was lost before the answer; the outcome is unknown")]
     Disconnected,
+    /// The connection was lost before the server was known to have taken everything that was sent
+    /// without confirmation. Told once, by [flushing](crate::Client::flush) or
+    /// [closing](crate::Client::close).
+    #[error("the connection was lost, and perhaps events that were sent without confirmation")]
+    Unconfirmed,
     /// The answer is not of the expected form.
     #[error("the answer is not of the expected form")]
     Decode(#[source] serde_json::Error),
@@ -199,6 +204,7 @@ impl RequestError {
             | Self::NotSent
             | Self::Closed
             | Self::Disconnected
+            | Self::Unconfirmed
             | Self::Decode(_)
             | Self::InsideRuntime(_) => None,
         }
@@ -207,7 +213,7 @@ impl RequestError {
     /// Whether the server may have done what was asked, although no answer says so.
     #[must_use]
     pub const fn is_outcome_unknown(&self) -> bool {
-        matches!(self, Self::Timeout | Self::Disconnected)
+        matches!(self, Self::Timeout | Self::Disconnected | Self::Unconfirmed)
     }
 }
 

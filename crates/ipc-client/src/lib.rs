@@ -26,7 +26,7 @@
 //! }
 //!
 //! registration.unregister().await?;
-//! client.close().await;
+//! client.close().await?;
 //! # Ok(())
 //! # }
 //! ```
@@ -40,6 +40,7 @@
 //!   never written it ends with [`CallError::NotSent`].
 //! - A request also ends when the runtime that the client was made in is gone, or stands still.
 //! - Dropping the future of a call cancels the call.
+//! - What is sent without an answer has arrived when [`Client::flush`] or [`Client::close`] says so.
 //! - Events are delivered at most once, in order. What is missed is said: [`Lagged`].
 //! - Every queue is bounded; callers wait instead of filling memory.
 //!
@@ -79,6 +80,7 @@ mod shared;
 mod state;
 mod subscription;
 mod subscriptions;
+mod unconfirmed;
 mod wait;
 mod writing;
 

@@ -56,6 +56,10 @@ struct Seed {
     /// The request whose answer is next.
     outstanding: Option<u64>,
     queued_bytes: usize,
+    /// How many messages without an answer were queued, and how many of them taken and written.
+    n_queued: u64,
+    n_taken: u64,
+    n_written: u64,
 }
 
 impl Outbox {
@@ -96,6 +100,7 @@ impl Outbox {
             other.lines.clear();
         }
         self.n_messages += mem::take(&mut other.n_messages);
+        self.seed.n_queued += mem::take(&mut other.seed.n_queued);
         self.seed.one_way.append(&mut other.seed.one_way);
         self.seed.queued_bytes += mem::take(&mut other.seed.queued_bytes);
     }
@@ -141,7 +146,10 @@ impl Outbox {
                 self.seed.queued_bytes += encoded.len();
                 match request {
                     Some(id) => self.seed.requests.push_back((id, encoded)),
-                    None => self.seed.one_way.push_back(encoded),
+                    None => {
+                        self.seed.n_queued += 1;
+                        self.seed.one_way.push_back(encoded);
+                    }
                 }
             }
         }
@@ -152,7 +160,9 @@ impl Outbox {
     }
 
     /// Moves what may be written now to `buffer`, which is empty; whether there was anything.
+    /// What was taken before is written.
     pub(crate) fn take(&mut self, buffer: &mut Vec<u8>) -> bool {
+        self.seed.n_written = self.seed.n_taken;
         match self.dialect {
             Dialect::Lines if self.lines.is_empty() => return false,
             Dialect::Lines => {
@@ -175,6 +185,11 @@ impl Outbox {
     /// In the seed dialect: an answer came; to which request.
     pub(crate) const fn answered(&mut self) -> Option<u64> {
         self.seed.outstanding.take()
+    }
+
+    /// In the seed dialect: how many messages without an answer were queued, and written.
+    pub(crate) const fn one_way(&self) -> (u64, u64) {
+        (self.seed.n_queued, self.seed.n_written)
     }
 
     /// Takes a request back that was not taken to be written.
@@ -216,6 +231,7 @@ fn empty(buffer: &mut Vec<u8>) {
 impl Seed {
     fn take(&mut self) -> Option<Vec<u8>> {
         if let Some(message) = self.one_way.pop_front() {
+            self.n_taken += 1;
             return Some(message);
         }
         if self.outstanding.is_some() {
@@ -319,6 +335,7 @@ mod tests {
         outbox.push(&listen("\"a\""), None).unwrap();
         assert_eq!(take(&mut outbox).unwrap(), "{\"event_name\":\"a\"}");
         assert_eq!(take(&mut outbox).unwrap(), "{\"list\":[]}");
+        assert_eq!(outbox.one_way(), (1, 1));
         assert_eq!(take(&mut outbox), None, "the first is not answered");
         assert!(outbox.was_taken(1, first) && !outbox.was_taken(2, second));
         outbox.withdraw(2, second);

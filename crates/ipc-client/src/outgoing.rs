@@ -18,6 +18,9 @@ pub(crate) enum Outgoing {
     Call(CallMessage),
     /// A call to the server itself that one of the seed system does not know.
     Ask(CallMessage),
+    /// What shows that all that was sent before has arrived: a call to the server itself. Towards
+    /// a server of the seed system nothing is sent.
+    Flush(CallMessage),
     Event(EventMessage),
     Listen(ListenMessage),
     Register(Arc<RegisterMessage>),
@@ -36,7 +39,9 @@ impl Outgoing {
         timeout_ms: Option<u64>,
     ) -> Message<'a> {
         match self {
-            Self::Call(call) | Self::Ask(call) => Message::Call(call.message(id, timeout_ms)),
+            Self::Call(call) | Self::Ask(call) | Self::Flush(call) => {
+                Message::Call(call.message(id, timeout_ms))
+            }
             Self::Event(event) => Message::Event(Event {
                 event: Text::from_literal(&event.name),
                 result: Payload::from_pretty_json(&event.result),
@@ -73,6 +78,7 @@ impl Outgoing {
             (
                 Self::Call(_)
                 | Self::Ask(_)
+                | Self::Flush(_)
                 | Self::Listen(_)
                 | Self::Register(_)
                 | Self::Wait { .. },
@@ -87,8 +93,12 @@ impl Outgoing {
             Self::Ask(_) => false,
             Self::Listen(listen) => !listen.is_pattern,
             Self::Register(register) => register.mode.is_none(),
-            Self::Call(_) | Self::Event(_) | Self::Wait { .. } => true,
+            Self::Call(_) | Self::Flush(_) | Self::Event(_) | Self::Wait { .. } => true,
         }
+    }
+
+    pub(crate) const fn is_flush(&self) -> bool {
+        matches!(self, Self::Flush(_))
     }
 
     /// Whether the server goes on working for it when its answer is not wanted any more.
@@ -100,9 +110,12 @@ impl Outgoing {
     pub(crate) const fn hold(&self) -> Option<Duration> {
         match self {
             Self::Wait { hold, .. } => Some(*hold),
-            Self::Call(_) | Self::Ask(_) | Self::Event(_) | Self::Listen(_) | Self::Register(_) => {
-                None
-            }
+            Self::Call(_)
+            | Self::Ask(_)
+            | Self::Flush(_)
+            | Self::Event(_)
+            | Self::Listen(_)
+            | Self::Register(_) => None,
         }
     }
 
@@ -112,9 +125,11 @@ impl Outgoing {
             Self::Call(call) | Self::Ask(call) => {
                 (decode_literal(call.object()), decode_literal(call.method()))
             }
-            Self::Event(_) | Self::Listen(_) | Self::Register(_) | Self::Wait { .. } => {
-                (String::new(), String::new())
-            }
+            Self::Flush(_)
+            | Self::Event(_)
+            | Self::Listen(_)
+            | Self::Register(_)
+            | Self::Wait { .. } => (String::new(), String::new()),
         }
     }
 }
@@ -307,23 +322,32 @@ impl ServerMethod {
         Self::Cancel.call_with(&format!(r#"{{"id":{id}}}"#))
     }
 
+    /// Asks for nothing but an answer, to show that what was sent before has arrived.
+    pub(crate) fn flush() -> Outgoing {
+        Outgoing::Flush(Self::Ping.message(""))
+    }
+
     /// Asks with an argument that is JSON, or none when it is empty.
     pub(crate) fn call_with(self, param: &str) -> Outgoing {
+        let call = self.message(param);
+        match self {
+            // Whatever a server of the seed system answers to it, it lives.
+            Self::Ping => Outgoing::Call(call),
+            _ => Outgoing::Ask(call),
+        }
+    }
+
+    fn message(self, param: &str) -> CallMessage {
         let mut body = literal(IPC_OBJECT);
         let method_at = body.len();
         push_literal(&mut body, self.name());
         let param_at = body.len();
         body.extend_from_slice(param.as_bytes());
-        let call = CallMessage {
+        CallMessage {
             headers_at: body.len(),
             body,
             method_at,
             param_at,
-        };
-        match self {
-            // Whatever a server of the seed system answers to it, it lives.
-            Self::Ping => Outgoing::Call(call),
-            _ => Outgoing::Ask(call),
         }
     }
 }

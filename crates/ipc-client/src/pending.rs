@@ -111,6 +111,8 @@ pub(crate) enum Awaited {
     Answer(Queued),
     /// A connection, or room in its queue.
     Room,
+    /// In the seed dialect: that so many messages without an answer are written.
+    Written(u64),
     /// Nothing but a time.
     Time,
 }
@@ -247,6 +249,7 @@ impl Pending {
             let ended = match slot.awaited {
                 Awaited::Answer(queued) if was_written(*id, queued) => Ended::Lost,
                 Awaited::Answer(_) | Awaited::Room => Ended::Unwritten,
+                Awaited::Written(_) => Ended::Lost,
                 Awaited::Time => {
                     self.earliest = earlier(self.earliest, slot.deadline);
                     continue;
@@ -261,6 +264,16 @@ impl Pending {
         for slot in self.slots.values_mut() {
             if matches!(slot.awaited, Awaited::Room) {
                 slot.finish(Ended::Unwritten, wakers);
+            }
+        }
+    }
+
+    /// In the seed dialect: so many messages without an answer are written.
+    pub(crate) fn end_flushed(&mut self, n_written: u64, wakers: &mut Vec<Waker>) {
+        for slot in self.slots.values_mut() {
+            if matches!(slot.awaited, Awaited::Written(n_wanted) if n_wanted <= n_written) {
+                let delivered = None;
+                slot.finish(Ended::Answered(Answer::Success { delivered }), wakers);
             }
         }
     }

@@ -106,6 +106,9 @@ impl fmt::Debug for Register {
 
 /// An object that this client provides. Dropping it gives the name back; calls that run are
 /// still answered.
+///
+/// The server is told in the background: [`unregister`](Self::unregister) or [`Client::flush`]
+/// wait for that, and so for the answers to calls. The end of the connection does it, too.
 #[must_use = "dropping a registration gives the name back"]
 pub struct Registration {
     client: Client,

@@ -298,9 +298,10 @@ impl Shared {
         });
     }
 
-    /// Asks the connection's task to write what is queued and to end.
-    pub(crate) fn begin_close(&self) {
-        self.with_core(Core::begin_close);
+    /// Asks the connection's task to write what is queued and to end; if somebody wants to know
+    /// whether it arrived, `with_proof`.
+    pub(crate) fn begin_close(&self, with_proof: bool) {
+        self.with_core(|core| core.begin_close(with_proof));
         self.closing.send_replace(true);
         self.write.notify_one();
     }

@@ -25,7 +25,8 @@ use crate::{
 /// A stream that ends when the client is closed. Events that come faster than they are taken
 /// wait in a [buffer](crate::Builder::event_buffer); when it is full the newest are dropped and
 /// counted, and the stream says so in their place with [`Lagged`]. After a reconnect it says
-/// [`Lagged::Disconnected`] and goes on. Dropping it ends the subscription.
+/// [`Lagged::Disconnected`] and goes on. Dropping it ends the subscription; the server is told in
+/// the background.
 ///
 /// Further names and patterns can be [added](Self::add): their events come in the one order in
 /// which the server sent them, each once, however many topics it matches.

@@ -1,11 +1,21 @@
 //! The sending side of a connection: one batch of what is queued after the other.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io, mem,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
 
 use ipc_wire::Dialect;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
-use crate::{DisconnectReason, shared::Shared};
+use crate::{
+    DisconnectReason,
+    core::Link,
+    shared::{EndGuard, Shared},
+};
 
 /// How long closing waits for the server to close as well, once everything is written: closing
 /// with unread bytes in the socket could take back what the server has not read.
@@ -23,26 +33,33 @@ pub(crate) struct Writer {
     /// What was taken from the outbox, and how much of it is written.
     batch: Vec<u8>,
     n_written: usize,
+    /// It ended by itself, or with the connection.
+    is_done: bool,
+    /// Of the client's task, so that what is queued is still there when this is dropped.
+    _end_guard: Arc<EndGuard>,
 }
 
 impl Writer {
     pub(crate) fn new(
-        shared: &Arc<Shared>,
+        end_guard: &Arc<EndGuard>,
         stream: Box<dyn AsyncWrite + Send + Unpin>,
         dialect: Dialect,
     ) -> Self {
         Self {
-            shared: Arc::clone(shared),
+            shared: Arc::clone(&end_guard.0),
             stream,
             dialect,
             batch: Vec::new(),
             n_written: 0,
+            is_done: false,
+            _end_guard: Arc::clone(end_guard),
         }
     }
 
     /// Writes until the client is closed, and then waits for the server to close as well.
     pub(crate) async fn run(mut self) -> DisconnectReason {
         let written = self.write_all().await;
+        self.is_done = true;
         if let Err(error) = written {
             return DisconnectReason::Io(Arc::new(error));
         }
@@ -99,5 +116,38 @@ impl Writer {
         }
         self.n_written += n_written;
         Ok(())
+    }
+
+    /// Writes what the socket takes at this moment; whether that was all.
+    fn write_now(&mut self) -> bool {
+        let cx = &mut Context::from_waker(Waker::noop());
+        while self.n_written < self.batch.len() {
+            let stream = Pin::new(&mut self.stream);
+            let written = match stream.poll_write(cx, &self.batch[self.n_written..]) {
+                Poll::Ready(Ok(n_written)) => self.note_written(n_written),
+                Poll::Ready(Err(error)) => Err(error),
+                Poll::Pending => return false,
+            };
+            if written.is_err() {
+                return false;
+            }
+        }
+        true
+    }
+}
+
+impl Drop for Writer {
+    /// When the runtime ends, so does this task, wherever it was, perhaps before it ran at all.
+    /// What is queued then still leaves if the socket has room for it: a program that ends right
+    /// after it has sent something has done no more than that.
+    fn drop(&mut self) {
+        let is_standing = |shared: &Shared| {
+            shared.with_core(|core| matches!(core.link, Link::Up | Link::Closing))
+        };
+        if mem::replace(&mut self.is_done, true) || !is_standing(&self.shared) {
+            return;
+        }
+        // A server of the seed system would take two messages at once for one.
+        while self.write_now() && self.dialect == Dialect::Lines && self.take() {}
     }
 }

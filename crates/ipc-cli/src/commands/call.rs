@@ -23,6 +23,6 @@ pub(crate) async fn run(call: Call, global: &Global, output: &Output) -> anyhow:
     } else {
         output.json(response.as_str())?;
     }
-    client.close().await;
+    client.close().await?;
     Ok(())
 }

@@ -34,6 +34,6 @@ pub(crate) async fn run(send: Send, global: &Global, output: &Output) -> anyhow:
     } else {
         output.value(&Sent { delivered })?;
     }
-    client.close().await;
+    client.close().await?;
     Ok(())
 }

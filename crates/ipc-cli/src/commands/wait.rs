@@ -27,7 +27,7 @@ pub(crate) async fn run(wait: Wait, global: &Global, output: &Output) -> anyhow:
     if output.is_json_wanted() {
         output.value(&wait.objects)?;
     }
-    client.close().await;
+    client.close().await?;
     Ok(())
 }
 

@@ -15,6 +15,10 @@ use crate::{
     ObjectDescription, ObjectError, ObjectInfo, Provider, RequestError, Response, WaitForObjects,
 };
 
+/// How long the last handle waits, when it is dropped, for what is not written yet: long enough
+/// for a server that reads, short enough for a destructor.
+const DROP_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// One connection to the server, shared by all clones and by all threads that have one.
 ///
 /// Like the async [`Client`](crate::Client), whose documentation says more about each request.
@@ -31,8 +35,15 @@ struct Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.client.shared().begin_close();
+        let shared = self.client.shared();
+        shared.begin_close(false);
         self.engine.end();
+        if shared.with_core(|core| core.has_unwritten()) {
+            let closing = self.client.close();
+            let closed = async { tokio::time::timeout(DROP_TIMEOUT, closing).await };
+            // Within async code, or where that took too long, it goes on in the background.
+            drop(self.engine.wait(shared, closed));
+        }
     }
 }
 
@@ -242,15 +253,27 @@ impl Client {
         self.handle.client.states().current()
     }
 
-    /// Writes what was queued and closes the connection, for all clones; returns when that is
-    /// done.
+    /// Waits until the server has taken everything that was sent before, such as events sent
+    /// [without confirmation](Request::<Emit>::unconfirmed).
     ///
     /// # Errors
     ///
-    /// [`InsideRuntime`] within async code; the connection is closed in the background then.
-    pub fn close(&self) -> Result<(), InsideRuntime> {
-        self.handle.client.shared().begin_close();
-        self.wait(self.handle.client.close())
+    /// As the async client's [`flush`](crate::Client::flush): [`RequestError::Unconfirmed`] when a
+    /// connection was lost with such events on the way.
+    pub fn flush(&self) -> Result<(), RequestError> {
+        self.wait(self.handle.client.flush())?
+    }
+
+    /// Closes the connection, for all clones, after everything that was sent before, and returns
+    /// when that is done, within 5 s.
+    ///
+    /// # Errors
+    ///
+    /// As the async client's [`close`](crate::Client::close); within async code
+    /// [`RequestError::InsideRuntime`], while the connection is closed in the background.
+    pub fn close(&self) -> Result<(), RequestError> {
+        self.handle.client.shared().begin_close(true);
+        self.wait(self.handle.client.close())?
     }
 
     /// Waits in this thread.

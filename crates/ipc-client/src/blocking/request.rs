@@ -129,7 +129,8 @@ impl Request<Emit> {
         self.map(Emit::retain)
     }
 
-    /// Asks for no answer: waiting ends with 0 as soon as the event is queued.
+    /// Asks for no answer: waiting ends with 0 as soon as the event is queued. [`Client::flush`]
+    /// and [`Client::close`] wait until the server has taken all such events.
     pub fn unconfirmed(self) -> Self {
         self.map(Emit::unconfirmed)
     }

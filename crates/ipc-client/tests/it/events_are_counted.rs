@@ -128,7 +128,7 @@ async fn subscriptions_end_with_the_client_after_what_they_hold() {
     peer.send(&json!({"event": "n", "result": 1})).await;
     settle(&client, &mut peer).await;
     drop(peer);
-    client.close().await;
+    client.close().await.unwrap();
     assert!(events.recv().await.unwrap().is_ok());
     assert!(events.recv().await.is_none());
 }

@@ -9,6 +9,7 @@ mod peer;
 
 mod calls_end;
 mod events_are_counted;
+mod flushing;
 mod foreign_forms;
 mod lists;
 mod providers_answer;

@@ -194,10 +194,14 @@ async fn closing_writes_what_was_queued_and_ends_what_is_open() {
         for n in 0..1000 {
             assert_eq!(peer.next().await["result"], n);
         }
+        // So that the client can tell that all of it arrived.
+        let ping = peer.next().await;
+        assert_eq!(ping["method"], "ping");
+        peer.respond(&ping, &json!({"pong": true})).await;
         assert_eq!(peer.try_next().await, None);
         drop(peer);
     };
-    tokio::join!(client.close(), drain);
+    tokio::join!(client.close(), drain).0.unwrap();
     assert!(call.await.unwrap_err().is_outcome_unknown());
     let state = client.states().current();
     assert!(matches!(state, ConnectionState::Closed { reason: None }));

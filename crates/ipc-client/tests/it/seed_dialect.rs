@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::poll_immediate;
 use ipc_client::{CallError, Client, Mode, RequestError, Response, WaitError};
 use serde_json::{Value, json};
 
@@ -198,4 +199,45 @@ async fn what_the_seed_dialect_has_no_words_for_is_refused_here() {
     let not_found = json!({"error": "Object not found"});
     let (pong, _) = tokio::join!(client.ping(), answer_once(&mut peer, &not_found));
     pong.expect("any answer is a sign of life");
+}
+
+#[tokio::test]
+async fn a_flush_ends_when_the_events_are_written_even_behind_a_call_that_takes_long() {
+    let server = Server::bind().await;
+    let (client, mut peer) = connected(&server).await;
+    let mut call = client.object("slow").call::<i64>("m", &1).into_future();
+    assert!(poll_immediate(&mut call).await.is_none());
+    assert_eq!(peer.read_once().await["object"], "slow");
+    client.flush().await.unwrap();
+    for n in 0..5 {
+        client.emit("n", &n).unconfirmed().await.unwrap();
+    }
+    let mut flush = std::pin::pin!(client.flush());
+    assert!(poll_immediate(&mut flush).await.is_none());
+    let read = async {
+        for n in 0..5 {
+            assert_eq!(peer.read_once().await, json!({"event": "n", "result": n}));
+        }
+    };
+    tokio::join!(flush, read).0.unwrap();
+    client.emit("n", &5).unconfirmed().await.unwrap();
+    let read = async {
+        assert_eq!(peer.read_once().await, json!({"event": "n", "result": 5}));
+        assert!(peer.read_once_raw().await.is_empty(), "it is closed");
+        drop(peer);
+    };
+    tokio::join!(client.close(), read).0.unwrap();
+    assert!(call.await.unwrap_err().is_outcome_unknown());
+}
+
+#[tokio::test]
+async fn events_that_were_not_written_when_the_connection_was_lost_are_told() {
+    let server = Server::bind().await;
+    let (client, peer) = connected(&server).await;
+    for n in 0..100 {
+        client.emit("n", &n).unconfirmed().await.unwrap();
+    }
+    drop(peer);
+    let error = client.flush().await.unwrap_err();
+    assert!(matches!(error, RequestError::Unconfirmed), "{error}");
 }

@@ -1,6 +1,8 @@
 //! The client for programs without async.
 
 use std::{
+    io::{Read, Write},
+    net::TcpListener,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -190,7 +192,8 @@ async fn within_async_code_waiting_is_refused() {
     assert!(matches!(error, CallError::InsideRuntime(_)) && !error.is_outcome_unknown());
     let error = client.listen("a").unwrap_err();
     assert!(matches!(error, RequestError::InsideRuntime(_)));
-    assert_eq!(client.close(), Err(InsideRuntime));
+    let error = client.close().unwrap_err();
+    assert!(matches!(error, RequestError::InsideRuntime(InsideRuntime)));
     // Here it is dropped, which does not wait for anything.
     drop((client, server));
 }
@@ -234,4 +237,40 @@ fn objects_come_back_after_a_restart_though_nobody_waits() {
     caller.wait_for_objects(["late"]).wait().unwrap();
     let n: usize = caller.object("late").call("m", &()).wait().unwrap();
     assert_eq!((n, n_calls.load(Ordering::Relaxed)), (0, 1));
+}
+
+#[test]
+fn dropping_the_last_handle_ends_though_the_server_reads_nothing() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("tcp://{}", listener.local_addr().unwrap());
+    let (release, released) = mpsc::channel::<()>();
+    let serving = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut hello = [0; 1024];
+        assert!(0 < stream.read(&mut hello).unwrap());
+        let answer = b"{\"response\":{\"protocol\":1},\"id\":0}\n";
+        stream.write_all(answer).unwrap();
+        released.recv().ok();
+    });
+    let builder = AsyncClient::builder().address(address.parse().unwrap());
+    let client = builder.connect_blocking().unwrap();
+    let large = "x".repeat(256 * 1024);
+    for _ in 0..30 {
+        client.emit("n", &large).unconfirmed().wait().unwrap();
+    }
+    drop(client);
+    drop(release);
+    serving.join().unwrap();
+}
+
+#[test]
+fn a_flush_within_async_code_is_refused() {
+    let server = start_server();
+    let client = connect(&server);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let error = runtime.block_on(async { client.flush() }).unwrap_err();
+    assert!(matches!(error, RequestError::InsideRuntime(_)));
+    client.flush().unwrap();
 }

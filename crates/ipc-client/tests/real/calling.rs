@@ -170,7 +170,7 @@ async fn a_provider_that_leaves_answers_its_calls() {
         async move { caller.object("slow").call::<()>("wait", &()).await }
     });
     assert_eq!(told.recv().await, Some("asked"));
-    provider.close().await;
+    provider.close().await.unwrap();
     let error = call.await.unwrap().unwrap_err();
     assert!(
         matches!(error, CallError::ProviderGone) && error.is_outcome_unknown(),

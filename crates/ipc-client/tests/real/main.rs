@@ -6,6 +6,7 @@ mod blocking;
 mod calling;
 mod events;
 mod examples;
+mod farewells;
 mod lists;
 mod restarts;
 mod runtimes;

@@ -102,8 +102,10 @@ async fn assert_gone(client: &Client) {
     );
     let error = client.ping().await.unwrap_err();
     assert!(matches!(error, RequestError::Closed), "{error}");
-    client.close().await;
-    client.close().await;
+    let error = client.flush().await.unwrap_err();
+    assert!(matches!(error, RequestError::Closed), "{error}");
+    client.close().await.unwrap();
+    client.close().await.unwrap();
 }
 
 #[test]
@@ -193,6 +195,8 @@ async fn assert_not_sent(client: &Client) {
     );
     let error = client.ping().await.unwrap_err();
     assert!(matches!(error, RequestError::NotSent), "{error}");
+    let error = client.flush().await.unwrap_err();
+    assert!(matches!(error, RequestError::Timeout), "{error}");
 }
 
 #[test]
@@ -269,7 +273,9 @@ fn closing_ends_though_nobody_drives_the_runtime() {
     let server = start_server();
     let (runtime, client) = standing_still(&server);
     let mut states = client.states();
-    block_on(async { tokio::join!(client.close(), client.close()) });
+    let (one, other) = block_on(async { tokio::join!(client.close(), client.close()) });
+    let error = one.and(other).unwrap_err();
+    assert!(matches!(error, RequestError::Timeout), "{error}");
     assert!(!client.is_connected());
     let state = block_on(states.changed()).unwrap();
     assert!(
@@ -297,7 +303,7 @@ fn a_call_without_a_connection_waits_in_any_executor() {
     let call = client.object("a").call::<()>("b", &1);
     let error = block_on(call.timeout(Duration::from_millis(50)).into_future()).unwrap_err();
     assert!(matches!(error, CallError::NotSent), "{error}");
-    block_on(client.close());
+    block_on(client.close()).unwrap();
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::{
 use ipc_core::{Outbox, SessionId};
 use ipc_wire::{Decoder, SEED_READ_BYTES};
 
-use crate::stream::Stream;
+use crate::{hub::Patience, stream::Stream};
 
 /// What is written of a long message of the seed dialect at a time.
 ///
@@ -43,12 +43,15 @@ pub(crate) struct Connection {
     pub(crate) is_dirty: bool,
     /// The system told that the peer has closed its side: a read will say so.
     pub(crate) is_read_closed: bool,
-    /// The system told that nothing reaches the peer any more.
+    /// Nothing reaches the peer any more: the system told so, or refused a write.
     pub(crate) is_write_closed: bool,
     /// The end of the stream was read.
     pub(crate) has_ended: bool,
-    /// The session has ended: what its outbox holds is written, what it sends is thrown away.
-    pub(crate) is_closing: bool,
+    /// The session has ended: for so long what its outbox holds is written, and what it sends is
+    /// thrown away.
+    pub(crate) closing: Option<Patience>,
+    /// Turns in a row that have not emptied the socket, up to the limit of those that count.
+    pub(crate) n_full_chunks: u32,
     is_shut_down: bool,
     /// When a message of the seed dialect was last written, unless the peer sent something since.
     unheard_since: Option<Instant>,
@@ -79,7 +82,8 @@ impl Connection {
             is_read_closed: false,
             is_write_closed: false,
             has_ended: false,
-            is_closing: false,
+            closing: None,
+            n_full_chunks: 0,
             is_shut_down: false,
             unheard_since: None,
             keeps_pieces_apart: false,
@@ -98,17 +102,24 @@ impl Connection {
             .map_or(0, |decoder| decoder.buffered_bytes())
     }
 
-    /// Writes once from an outbox that is not empty.
-    pub(crate) fn write(&mut self, outbox: Outbox<'_>, now: Instant) -> io::Result<Written> {
+    /// Writes once from an outbox that is not empty. The time that a seed client has to read
+    /// begins when the server `resumed_at`, for the whole machine may have stood still.
+    pub(crate) fn write(
+        &mut self,
+        outbox: Outbox<'_>,
+        now: Instant,
+        resumed_at: Instant,
+    ) -> io::Result<Written> {
         let written = match outbox.next_alone() {
             Some((message, is_begin)) => {
                 // Who is no seed client reads a stream.
                 if is_begin
                     && !self.ends_lines
                     && let Some(since) = self.unheard_since
-                    && now < since + SEED_GAP
+                    && let until = since.max(resumed_at) + SEED_GAP
+                    && now < until
                 {
-                    return Ok(Written::Paced(since + SEED_GAP));
+                    return Ok(Written::Paced(until));
                 }
                 if SEED_PIECE_BYTES < message.len() && !self.keeps_pieces_apart {
                     self.stream.keep_pieces_apart()?;

@@ -1,11 +1,13 @@
 //! The event loop: one thread owns the broker and every socket.
 //!
 //! A turn reads one chunk from each connection that has something, handles every message in it,
-//! and then writes each outbox that has got something once. Nothing in a turn waits, and what one
-//! connection may do in a turn is bounded, so a peer that is slow or greedy delays nobody. Only
-//! this module knows that there is one loop.
+//! and then writes each outbox that has got something once; only then time passes on peers (see
+//! `peer_time.rs`). Nothing in a turn waits, and what one connection may do in a turn is bounded,
+//! so a peer that is slow or greedy delays nobody. Only this module knows that there is one loop.
 
 mod accepting;
+mod closing;
+mod peer_time;
 mod reading;
 mod refused;
 mod writing;
@@ -20,11 +22,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ipc_core::{Broker, CloseReason, Input, Output, SessionId};
+use ipc_core::{Broker, Output, SessionId};
 use ipc_wire::{DecodeLimits, Decoder};
 use mio::{Events, Interest, Poll, Registry, Token};
 
-use self::{accepting::FILE_CHECK_INTERVAL, reading::CHUNK_BYTES, refused::RefusedConnections};
+pub(crate) use self::closing::Patience;
+use self::{
+    accepting::FILE_CHECK_INTERVAL,
+    closing::LINGER,
+    peer_time::{MAX_ROUNDS, PeerTime},
+    reading::CHUNK_BYTES,
+    refused::RefusedConnections,
+};
 use crate::{
     SERVER_NAME,
     connection::Connection,
@@ -43,9 +52,6 @@ const FIRST_LISTENER: usize = 1;
 
 /// Events taken from the system in one turn.
 const EVENTS_PER_TURN: usize = 1024;
-
-/// How long a closed connection may take to read its last message before it is dropped.
-const LINGER: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(crate) struct Hub {
@@ -69,9 +75,12 @@ pub(crate) struct Hub {
     dirty: Vec<SessionId>,
     /// Connections whose next message has to wait, by when; all wait equally long.
     paced: VecDeque<(Instant, SessionId)>,
-    /// Connections that are being closed, by when they are dropped; all have equally long.
+    /// Connections that are being closed, by when they are looked at again; all equally often.
     lingering: VecDeque<(Instant, SessionId)>,
     receive_bytes: usize,
+    peer_time: PeerTime,
+    /// Something that this turn has begun is to be gone on with before time passes on peers.
+    is_behind: bool,
     polling: Polling,
     incidents: Incidents,
     is_stopping: Arc<AtomicBool>,
@@ -110,6 +119,8 @@ impl Hub {
             paced: VecDeque::new(),
             lingering: VecDeque::new(),
             receive_bytes: 0,
+            peer_time: PeerTime::new(now),
+            is_behind: false,
             polling: Polling::new(busy_poll, now),
             incidents: Incidents::default(),
             is_stopping,
@@ -122,28 +133,27 @@ impl Hub {
         let mut events = Events::with_capacity(EVENTS_PER_TURN);
         let mut now = Instant::now();
         loop {
-            let timeout = if self.polling.is_worthwhile(now) {
+            let is_looking = self.polling.is_worthwhile(now);
+            let asked_at = if is_looking { now } else { Instant::now() };
+            let timeout = if is_looking {
                 Some(Duration::ZERO)
             } else {
-                self.timeout(Instant::now())
+                self.timeout(asked_at)
             };
             match self.poll.poll(&mut events, timeout) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                // As if nothing were ready. A process that was stopped comes here.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 polled => polled?,
             }
             now = Instant::now();
+            self.peer_time.begin_round(asked_at, timeout, now);
             let has_work = !events.is_empty() || !self.ready.is_empty() || self.refused.has_ready();
             if !events.is_empty() {
                 self.polling.note_event(now);
                 self.note_events(&events);
             }
-            self.pass_time(now);
-            self.read_ready(now);
-            self.refused.read(&mut self.scratch);
-            self.refused.expire(now);
-            self.accept(now);
-            self.write_dirty(now);
-            if self.is_stopping.load(Ordering::Acquire) && self.stop(now) {
+            let peer_now = self.turn(now);
+            if self.is_stopping.load(Ordering::Acquire) && self.stop(now, peer_now) {
                 return Ok(());
             }
             if has_work {
@@ -153,35 +163,65 @@ impl Hub {
         }
     }
 
+    /// Reads and writes what is possible, and then lets time pass on peers; what time it is for
+    /// them.
+    fn turn(&mut self, now: Instant) -> Instant {
+        self.go_on_with_waiting(now);
+        let now = self.read_ready(now);
+        self.refused.read(&mut self.scratch);
+        self.accept(now);
+        self.write_dirty(now);
+        let max_rounds = MAX_ROUNDS + self.n_polls_for_all();
+        let peer_now = self.peer_time.end_round(!self.is_behind, max_rounds);
+        self.is_behind = false;
+        self.pass_time(peer_now, now);
+        if !self.dirty.is_empty() {
+            self.write_dirty(now);
+        }
+        peer_now
+    }
+
+    /// How many polls tell of every connection that is ready: the system takes them in turn.
+    fn n_polls_for_all(&self) -> u32 {
+        u32::try_from(self.connections.len() / EVENTS_PER_TURN).unwrap_or(u32::MAX / 2)
+    }
+
     /// How long the loop may sleep; `None` until something happens.
     fn timeout(&mut self, now: Instant) -> Option<Duration> {
         let has_work = !self.ready.is_empty() || !self.dirty.is_empty() || self.refused.has_ready();
         if has_work || self.listeners.iter().any(Listener::may_accept) {
             return Some(Duration::ZERO);
         }
-        let paced = self.paced.front().map(|&(until, _)| until);
         let lingering = self.lingering.front().map(|&(until, _)| until);
+        let deadlines = [
+            self.broker.poll_timeout(),
+            lingering,
+            self.refused.next_deadline(),
+            self.drops_at,
+        ];
+        let deadline = deadlines.into_iter().flatten().min();
+        let deadline = deadline.map(|deadline| self.peer_time.earliest(deadline));
+        let paced = self.paced.front().map(|&(until, _)| until);
         let resting = self
             .listeners
             .iter()
             .filter_map(|listener| listener.rests_until)
             .min();
-        let deadlines = [
-            self.broker.poll_timeout(),
+        let waiting = [
+            deadline,
             paced,
-            lingering,
             resting,
             self.incidents.timeout(),
             self.checks_files_at,
-            self.refused.next_deadline(),
-            self.drops_at,
         ];
-        let next = deadlines.into_iter().flatten().min()?;
+        let next = waiting.into_iter().flatten().min()?;
         Some(next.saturating_duration_since(now))
     }
 
     fn note_events(&mut self, events: &Events) {
+        let mut n_events = 0;
         for event in events {
+            n_events += 1;
             let token = event.token().0;
             if token < FIRST_LISTENER {
                 continue;
@@ -200,7 +240,7 @@ impl Hub {
             };
             connection.is_read_closed |= event.is_read_closed();
             connection.is_write_closed |= event.is_write_closed() || event.is_error();
-            if event.is_writable() && !connection.is_writable {
+            if event.is_writable() {
                 connection.is_writable = true;
                 let interest = Interest::READABLE;
                 if let Err(error) = watch(self.poll.registry(), connection, event.token(), interest)
@@ -218,24 +258,17 @@ impl Hub {
                 self.ready.push_back(connection.id);
             }
         }
+        self.is_behind |= n_events == EVENTS_PER_TURN;
     }
 
-    /// Does what the time has come for.
-    fn pass_time(&mut self, now: Instant) {
+    /// Goes on with what only had to wait for a moment. No peer's time is over by that.
+    fn go_on_with_waiting(&mut self, now: Instant) {
         self.incidents.pass_time(now);
-        self.broker.handle_timeout(now);
-        self.apply(now);
         while let Some(&(until, session)) = self.paced.front()
             && until <= now
         {
             self.paced.pop_front();
             self.mark_dirty(session);
-        }
-        while let Some(&(until, session)) = self.lingering.front()
-            && until <= now
-        {
-            self.lingering.pop_front();
-            self.drop_connection(session, CloseReason::Failed, now);
         }
         self.check_files(now);
         for listener in &mut self.listeners {
@@ -244,6 +277,14 @@ impl Hub {
                 listener.is_ready = true;
             }
         }
+    }
+
+    /// Keeps the deadlines of peers that have come by the time it is for them.
+    fn pass_time(&mut self, peer_now: Instant, now: Instant) {
+        self.broker.handle_timeout(peer_now);
+        self.apply(now);
+        self.pass_linger(peer_now, now);
+        self.refused.expire(peer_now);
     }
 
     /// Does what the broker has decided.
@@ -256,42 +297,8 @@ impl Hub {
         }
     }
 
-    fn close(&mut self, session: SessionId, reason: CloseReason, now: Instant) {
-        tracing::debug!(client = session.client(), %reason, "closing");
-        if reason == CloseReason::SlowConsumer {
-            self.incidents.note(Incident::SlowConsumer, now, |what| {
-                tracing::warn!(client = session.client(), "{what}");
-            });
-            return self.drop_connection(session, reason, now);
-        }
-        let Some(connection) = connection(&mut self.connections, session) else {
-            return;
-        };
-        connection.is_closing = true;
-        self.receive_bytes -= connection.buffered_bytes();
-        connection.decoder = None;
-        self.lingering.push_back((now + LINGER, session));
-        self.mark_dirty(session);
-    }
-
-    fn drop_connection(&mut self, session: SessionId, reason: CloseReason, now: Instant) {
-        if connection(&mut self.connections, session).is_none() {
-            return;
-        }
-        if let Some(connection) = self
-            .connections
-            .get_mut(session.slot())
-            .and_then(Option::take)
-        {
-            self.receive_bytes -= connection.buffered_bytes();
-        }
-        tracing::debug!(client = session.client(), %reason, "closed");
-        self.broker.handle(Input::Closed(session, reason), now);
-        self.apply(now);
-    }
-
     /// Goes on stopping; whether the server may end.
-    fn stop(&mut self, now: Instant) -> bool {
+    fn stop(&mut self, now: Instant, peer_now: Instant) -> bool {
         if self.drops_at.is_none() {
             tracing::info!("stopping");
             self.broker.shut_down(now);
@@ -304,7 +311,7 @@ impl Hub {
             self.write_dirty(now);
         }
         let is_done = self.broker.is_drained() && self.refused.is_empty();
-        is_done || self.drops_at.is_some_and(|drops_at| drops_at <= now)
+        is_done || self.drops_at.is_some_and(|drops_at| drops_at <= peer_now)
     }
 
     fn mark_dirty(&mut self, session: SessionId) {

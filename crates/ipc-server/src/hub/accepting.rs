@@ -31,6 +31,8 @@ impl Hub {
                 return;
             }
             if let Some(stream) = listener.accept(&mut self.incidents, now) {
+                // What it has sent already is told by the next poll.
+                self.is_behind = true;
                 self.welcome(stream, now);
             }
         }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use ipc_core::{CloseReason, Input, SessionId};
+use ipc_core::{Input, SessionId};
 use mio::{Interest, Token};
 
 use super::{Hub, connection, not_watched, watch};
@@ -11,11 +11,20 @@ use crate::connection::Written;
 /// What is written to one connection in one turn, so that a large message shares the turn.
 const WRITE_BYTES_PER_TURN: usize = 256 * 1024;
 
+/// How many connections are written to before the clock is read again: a write takes some
+/// microseconds, and seed clients get a millisecond each.
+const WRITES_AT_ONE_TIME: u32 = 64;
+
 impl Hub {
     /// Writes each outbox that has got something. What the writing brings about is written too.
-    pub(super) fn write_dirty(&mut self, now: Instant) {
+    pub(super) fn write_dirty(&mut self, mut now: Instant) {
         let mut again = Vec::new();
+        let mut n_written = 0_u32;
         while let Some(session) = self.dirty.pop() {
+            n_written += 1;
+            if n_written.is_multiple_of(WRITES_AT_ONE_TIME) {
+                now = Instant::now();
+            }
             if let Some(connection) = connection(&mut self.connections, session) {
                 connection.is_dirty = false;
                 if self.write(session, now) {
@@ -43,14 +52,20 @@ impl Hub {
                 self.finish_closing(session, now);
                 return false;
             }
-            if !connection.is_writable {
+            if !connection.is_writable || connection.is_write_closed {
                 return false;
             }
             if WRITE_BYTES_PER_TURN <= n_bytes {
                 return true;
             }
-            let written = match connection.write(outbox, now) {
-                Ok(Written::Some(n_written)) => n_written,
+            let resumed_at = self.peer_time.resumed_at();
+            let written = match connection.write(outbox, now, resumed_at) {
+                Ok(Written::Some(n_written)) => {
+                    if let Some(patience) = &mut connection.closing {
+                        patience.note_progress();
+                    }
+                    n_written
+                }
                 Ok(Written::Blocked) => {
                     let token = Token(self.first_connection + session.slot());
                     let interest = Interest::READABLE | Interest::WRITABLE;
@@ -65,28 +80,12 @@ impl Hub {
                     return false;
                 }
                 Err(_) => {
-                    self.drop_connection(session, CloseReason::Failed, now);
+                    self.fail_to_write(session, now);
                     return false;
                 }
             };
             n_bytes += written;
             self.broker.handle(Input::Written(session, written), now);
-        }
-    }
-
-    /// The outbox is written: a connection that is being closed tells its peer so, and goes when
-    /// the peer has gone, for closing it while there is something to read could destroy what was
-    /// just written.
-    fn finish_closing(&mut self, session: SessionId, now: Instant) {
-        let Some(connection) = connection(&mut self.connections, session) else {
-            return;
-        };
-        if !connection.is_closing {
-            return;
-        }
-        connection.shut_down();
-        if connection.has_ended {
-            self.drop_connection(session, CloseReason::Left, now);
         }
     }
 }

@@ -17,7 +17,7 @@ mod reports;
 use std::time::Instant;
 
 use indexmap::IndexMap;
-use ipc_wire::{Dialect, Fault, Id, Invalid, Message, Outcome, Payload, Reply, Text};
+use ipc_wire::{Dialect, Fault, Id, Invalid, Message};
 
 use crate::{
     calls::{CallId, Calls},
@@ -26,7 +26,7 @@ use crate::{
     io::{CloseReason, Input, Output, Peer, SessionId},
     limits::Limits,
     outbox::Outbox,
-    refusal::Refusal,
+    refusal::{Refusal, unasked},
     registry::Registry,
     session::ReplyTo,
     sessions::{Answer, Sessions, json},
@@ -329,15 +329,7 @@ impl Broker {
         self.stats.faults += 1;
         let error = json(&fault.to_string());
         let code = json(fault.code().as_str());
-        let reply = Reply {
-            outcome: Outcome::Error {
-                error: Payload::from_json(&error),
-                code: Some(Text::from_literal(&code)),
-            },
-            more: false,
-            id: None,
-        };
-        self.sessions.send_or_doom(session, &Message::Reply(reply));
+        self.sessions.send_or_doom(session, &unasked(&error, &code));
         self.sessions.doom(session, CloseReason::Fault);
     }
 

@@ -58,6 +58,9 @@ pub enum Input<'a> {
 pub enum Output {
     /// The session's outbox has bytes to write.
     Write(SessionId),
+    /// The session's socket has taken nothing for a while: write once more, whatever the system
+    /// says about it, and report [`Input::Written`], with 0 bytes when it still takes nothing.
+    Retry(SessionId),
     /// Write what the outbox still holds, close the socket and report [`Input::Closed`]. Nothing
     /// that the session sends is looked at any more.
     Close(SessionId, CloseReason),

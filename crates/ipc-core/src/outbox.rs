@@ -1,5 +1,7 @@
 //! What is queued for one session: bytes, bounded, in the units its dialect asks for.
 
+mod giving_up;
+
 use std::{collections::VecDeque, io::IoSlice};
 
 use bytes::Bytes;
@@ -26,6 +28,10 @@ pub(crate) struct Queue {
     open: Vec<u8>,
     /// Bytes at the front that are written.
     n_written: usize,
+    /// What was written before those ends within a message.
+    is_within: bool,
+    /// A message was begun whose rest was given up: nothing can follow it.
+    is_cut: bool,
     queued_bytes: usize,
 }
 
@@ -44,6 +50,14 @@ impl Segment {
         match self {
             Self::Batch(bytes) | Self::Alone(bytes) => bytes,
             Self::Shared(bytes) => bytes,
+        }
+    }
+
+    /// Whether its last byte is the last of a message.
+    fn ends_message(&self) -> bool {
+        match self {
+            Self::Alone(_) => true,
+            Self::Batch(_) | Self::Shared(_) => self.bytes().last() == Some(&b'\n'),
         }
     }
 }
@@ -289,6 +303,7 @@ impl Queue {
                 break;
             }
             self.n_written -= len;
+            self.is_within = !first.ends_message();
             if let Some(Segment::Batch(buffer)) = self.segments.pop_front() {
                 pool.give(buffer);
             }
@@ -296,6 +311,7 @@ impl Queue {
         if self.segments.is_empty() {
             self.segments.shrink_to(4);
             if self.open.len() <= self.n_written {
+                self.is_within = false;
                 self.n_written = 0;
                 pool.give(std::mem::take(&mut self.open));
             }
@@ -310,6 +326,8 @@ impl Queue {
         let Buffers { pool, broadcasts } = buffers;
         let bytes = broadcasts.bytes(piece);
         if let Some(rest @ [_, ..]) = bytes.get(self.n_written..) {
+            let last = self.n_written.checked_sub(1);
+            self.is_within = last.is_some_and(|last| bytes.get(last) != Some(&b'\n'));
             let mut own = pool.take();
             own.extend_from_slice(rest);
             self.segments.push_front(Segment::Batch(own));
@@ -318,16 +336,6 @@ impl Queue {
             self.n_written -= bytes.len();
         }
         broadcasts.release(piece);
-    }
-
-    /// Forgets everything; how many bytes that were.
-    pub(crate) fn clear(&mut self, buffers: &mut Buffers) -> usize {
-        let n_bytes = self.queued_bytes;
-        if let Some(piece) = self.common {
-            buffers.broadcasts.release(piece);
-        }
-        *self = Self::default();
-        n_bytes
     }
 
     const fn fits(&self, n_bytes: usize, limit: usize) -> bool {

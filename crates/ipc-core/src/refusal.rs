@@ -43,6 +43,11 @@ impl Refusal {
         "the provider's queue is full; the call was not sent",
     );
 
+    pub(crate) const SLOW_CONSUMER: Self = Self::fixed(
+        Code::SlowConsumer,
+        "this connection did not read what it was sent; the rest of it was given up",
+    );
+
     const fn fixed(code: Code, text: &'static str) -> Self {
         Self {
             code,
@@ -65,17 +70,8 @@ impl Refusal {
     #[must_use]
     pub fn to_line(&self) -> Vec<u8> {
         let (error, code) = (json(&self.text), json(self.code.as_str()));
-        let outcome = Outcome::Error {
-            error: Payload::from_json(&error),
-            code: Some(Text::from_literal(&code)),
-        };
         let mut line = Vec::new();
-        let reply = Reply {
-            outcome,
-            more: false,
-            id: None,
-        };
-        Message::Reply(reply).encode(&mut line, Dialect::Lines);
+        unasked(&error, &code).encode(&mut line, Dialect::Lines);
         line
     }
 
@@ -86,6 +82,18 @@ impl Refusal {
     pub(crate) fn invalid_name(why: impl fmt::Display) -> Self {
         Self::new(Code::InvalidName, why.to_string())
     }
+}
+
+/// An error that answers no request, of its text and its code in JSON.
+pub(crate) const fn unasked<'a>(error: &'a [u8], code: &'a [u8]) -> Message<'a> {
+    Message::Reply(Reply {
+        outcome: Outcome::Error {
+            error: Payload::from_json(error),
+            code: Some(Text::from_literal(code)),
+        },
+        more: false,
+        id: None,
+    })
 }
 
 impl fmt::Display for Refusal {

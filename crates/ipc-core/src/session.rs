@@ -63,6 +63,43 @@ pub(crate) struct SeedProvider {
     pub(crate) queued_bytes: usize,
 }
 
+/// How a socket takes what is queued.
+#[derive(Debug, Default)]
+pub(crate) struct Stall {
+    /// When it last took something or was tried again, while something is queued.
+    pub(crate) since: Option<Instant>,
+    /// The next try is on the list of deadlines.
+    pub(crate) is_timed: bool,
+    /// The shell was told to try again, and has not said how that went.
+    pub(crate) is_tried: bool,
+    /// Tries since it last took something; all were in vain.
+    pub(crate) n_tries: u32,
+}
+
+impl Stall {
+    /// Notes that the socket took bytes, or would not; whether the time until the next try begins.
+    #[inline]
+    pub(crate) const fn note(&mut self, n_bytes: usize, is_empty: bool, now: Instant) -> bool {
+        if is_empty {
+            if self.since.is_some() {
+                (self.since, self.is_tried, self.n_tries) = (None, false, 0);
+            }
+            return false;
+        }
+        if n_bytes == 0 && self.since.is_some() && !self.is_tried {
+            return false;
+        }
+        self.n_tries = if n_bytes == 0 && self.is_tried {
+            self.n_tries + 1
+        } else {
+            0
+        };
+        self.is_tried = false;
+        self.since = Some(now);
+        true
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) id: SessionId,
@@ -79,10 +116,8 @@ pub(crate) struct Session {
     pub(crate) is_dirty: bool,
     /// The fan-out that reached this session last, so that it gets one copy.
     pub(crate) last_fan_out: u64,
-    /// When the socket last took something, while something is queued.
-    pub(crate) stalled_since: Option<Instant>,
-    /// A deadline for the next progress is set.
-    pub(crate) stall_is_timed: bool,
+    /// Whether the socket takes what is queued.
+    pub(crate) stall: Stall,
     /// Answers by turn: `None` is not answered yet. The front is the turn `first_turn`.
     pub(crate) turns: VecDeque<Option<Vec<u8>>>,
     pub(crate) first_turn: u64,
@@ -114,8 +149,7 @@ impl Session {
             outbox: Queue::default(),
             is_dirty: false,
             last_fan_out: 0,
-            stalled_since: None,
-            stall_is_timed: false,
+            stall: Stall::default(),
             turns: VecDeque::new(),
             first_turn: 0,
             held_bytes: 0,

@@ -14,7 +14,7 @@ use crate::{
     calls::CallId,
     io::{CloseReason, Output, Peer, SessionId},
     outbox::{Full, Outbox, Queue},
-    refusal::Refusal,
+    refusal::{Refusal, unasked},
     session::{ReplyTo, Session},
 };
 
@@ -306,6 +306,20 @@ impl Sessions {
         }
     }
 
+    /// Sends the message behind which nothing comes, unless it would come within another.
+    fn send_last(&mut self, id: SessionId, refusal: &Refusal) {
+        let (error, code) = (json(&refusal.text), json(refusal.code.as_str()));
+        let message = unasked(&error, &code);
+        let queued = self.queue(id, |outbox, dialect, _, buffers| {
+            if outbox.is_cut() {
+                return Err(Full);
+            }
+            outbox.push(&message, dialect, usize::MAX, &mut buffers.pool)
+        });
+        // Who cannot be told sees a stream that ends within a message.
+        queued.ok();
+    }
+
     /// Puts something into a session's outbox, whose limit is what its other queues leave.
     fn queue(
         &mut self,
@@ -430,6 +444,8 @@ impl Sessions {
             let Some((1.., id)) = longest else {
                 return;
             };
+            // Not even the rest of a message that it has begun to read is kept.
+            self.discard(id, Queue::clear);
             self.doom(id, CloseReason::SlowConsumer);
         }
     }
@@ -437,9 +453,14 @@ impl Sessions {
     /// Ends a session as soon as the current input is handled.
     pub(crate) fn doom(&mut self, id: SessionId, reason: CloseReason) {
         if reason == CloseReason::SlowConsumer {
-            self.discard(id);
+            self.discard(id, Queue::clear_behind_begun);
         }
         self.doomed.push_back((id, reason));
+    }
+
+    /// Has the shell try again to write to a session.
+    pub(crate) fn retry(&mut self, id: SessionId) {
+        self.outputs.push_back(Output::Retry(id));
     }
 
     #[inline]
@@ -451,12 +472,13 @@ impl Sessions {
         self.doomed.pop_front()
     }
 
-    /// Forgets what is queued for a session that will not read it.
-    fn discard(&mut self, id: SessionId) {
+    /// Forgets what is queued for a session that will not read it, and of its outbox as much as
+    /// `clear` does.
+    fn discard(&mut self, id: SessionId, clear: fn(&mut Queue, &mut Buffers) -> usize) {
         let Some(session) = any_mut(&mut self.table, id) else {
             return;
         };
-        let mut n_bytes = session.outbox.clear(&mut self.buffers);
+        let mut n_bytes = clear(&mut session.outbox, &mut self.buffers);
         n_bytes += std::mem::take(&mut session.seed_provider.queued_bytes);
         session.seed_provider.queue.clear();
         n_bytes += std::mem::take(&mut session.held_bytes);
@@ -466,10 +488,12 @@ impl Sessions {
         self.queued_bytes -= n_bytes;
     }
 
-    /// Marks a session as ended and tells the shell to close it.
+    /// Marks a session as ended and tells the shell to close it. One that is closed for being slow
+    /// is told so behind the message that it has begun to read, should it read on.
     pub(crate) fn close(&mut self, id: SessionId, reason: CloseReason) {
         if reason == CloseReason::SlowConsumer {
-            self.discard(id);
+            self.discard(id, Queue::clear_behind_begun);
+            self.send_last(id, &Refusal::SLOW_CONSUMER);
         }
         if let Some(session) = self.get_mut(id) {
             session.is_closing = true;
@@ -486,8 +510,10 @@ impl Sessions {
                         return Some(output);
                     }
                 }
-                Output::Close(id, _) if self.any(id).is_some() => return Some(output),
-                Output::Close(..) => {}
+                Output::Retry(id) | Output::Close(id, _) if self.any(id).is_some() => {
+                    return Some(output);
+                }
+                Output::Retry(_) | Output::Close(..) => {}
             }
         }
         None

@@ -292,6 +292,7 @@ impl Hub {
         while let Some(output) = self.broker.poll_output() {
             match output {
                 Output::Write(session) => self.mark_dirty(session),
+                Output::Retry(session) => self.try_to_write(session),
                 Output::Close(session, reason) => self.close(session, reason, now),
             }
         }

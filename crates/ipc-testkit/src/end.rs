@@ -12,6 +12,8 @@ pub(crate) struct End {
     pub(crate) decoder: Decoder,
     /// How many bytes the peer's socket still takes.
     pub(crate) room: usize,
+    /// The peer reads all that is left for it when the server closes the connection.
+    pub(crate) reads_when_closed: bool,
     pub(crate) closed: Option<CloseReason>,
     /// The peer has sent its last byte, or one that is none of a message.
     pub(crate) is_silent: bool,
@@ -30,6 +32,7 @@ impl End {
             session,
             decoder: Decoder::new(DecodeLimits::default()),
             room: usize::MAX,
+            reads_when_closed: false,
             closed: None,
             is_silent: false,
             writes: Vec::new(),

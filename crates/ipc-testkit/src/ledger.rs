@@ -79,7 +79,7 @@ impl Ledger {
             self.receive_call(place, message["param"].as_u64().unwrap());
         } else if message.get("event").is_some() {
             self.receive_event(place, message);
-        } else if message["code"] != "malformed" {
+        } else if message["code"] != "malformed" && message["code"] != "slow_consumer" {
             self.receive_answer(place, message);
         }
     }

@@ -217,10 +217,21 @@ impl World {
 
     /// The peer reads this many bytes of what waits for it, or comes to wait.
     pub fn read_some(&mut self, name: &str, n_bytes: usize) {
+        self.read_unnoticed(name, n_bytes);
+        let session = self.ends[name].session;
+        self.flush_all([session].into());
+    }
+
+    /// The peer reads this many bytes of what waits in its socket, which the server finds out when
+    /// it tries to write.
+    pub fn read_unnoticed(&mut self, name: &str, n_bytes: usize) {
         let end = self.ends.get_mut(name).unwrap();
         end.room = end.room.saturating_add(n_bytes).min(usize::MAX - 1);
-        let session = end.session;
-        self.flush_all([session].into());
+    }
+
+    /// The peer reads all that waits for it as soon as the server has decided to close it.
+    pub fn read_on_when_closed(&mut self, name: &str) {
+        self.ends.get_mut(name).unwrap().reads_when_closed = true;
     }
 
     /// The peer reads all that waits for it, and whatever comes.
@@ -300,13 +311,14 @@ impl World {
     fn apply(&mut self, dirty: &mut BTreeSet<SessionId>) {
         while let Some(output) = self.broker.poll_output() {
             match output {
-                Output::Write(session) => {
+                Output::Write(session) | Output::Retry(session) => {
                     dirty.insert(session);
                 }
                 Output::Close(session, reason) => {
-                    if reason != CloseReason::SlowConsumer {
-                        self.flush(session);
+                    if let Some(end) = self.end_of(session).filter(|end| end.reads_when_closed) {
+                        end.room = usize::MAX;
                     }
+                    self.flush(session);
                     if let Some(name) = self.name_of(session) {
                         self.ends.get_mut(&name).unwrap().closed = Some(reason);
                         self.closings.push((name, reason));

@@ -10,6 +10,10 @@ use crate::{
     refusal::Refusal,
 };
 
+/// How often a socket that takes nothing is tried again within the time in which it has to take
+/// something.
+const STALL_TRIES: u32 = 10;
+
 impl Broker {
     /// The socket took bytes, or would not.
     pub(super) fn written(&mut self, id: SessionId, n_bytes: usize, now: Instant) {
@@ -18,14 +22,15 @@ impl Broker {
         let Some(session) = self.sessions.get_mut(id) else {
             return;
         };
-        if session.outbox.is_empty() {
-            session.stalled_since = None;
-        } else if 0 < n_bytes || session.stalled_since.is_none() {
-            session.stalled_since = Some(now);
-            if !session.stall_is_timed {
-                session.stall_is_timed = true;
-                self.deadlines
-                    .push(now + self.limits.stall, Timer::Stall(id));
+        let is_empty = session.outbox.is_empty();
+        if session.stall.note(n_bytes, is_empty, now) {
+            if session.stall.n_tries == STALL_TRIES {
+                return self.sessions.doom(id, CloseReason::SlowConsumer);
+            }
+            if !session.stall.is_timed {
+                session.stall.is_timed = true;
+                let next_try = now + self.limits.stall / STALL_TRIES;
+                self.deadlines.push(next_try, Timer::Stall(id));
             }
         }
         if !session.lost.is_empty() && session.outbox.queued_bytes() <= low_water {
@@ -35,22 +40,27 @@ impl Broker {
         self.close_if_done(id);
     }
 
-    /// A session's time to make progress is over, unless it made some.
+    /// It is time to try again whether a session's socket takes anything, unless it did meanwhile.
+    ///
+    /// The system's word that it does not is not enough: it keeps quiet until there is a good deal
+    /// of room. Nor is one try after a long time: when the machine slept or the server stood still,
+    /// nobody had that time to read.
     pub(super) fn check_progress(&mut self, id: SessionId, now: Instant) {
-        let stall = self.limits.stall;
+        let interval = self.limits.stall / STALL_TRIES;
         let Some(session) = self.sessions.get_mut(id) else {
             return;
         };
-        session.stall_is_timed = false;
-        let Some(since) = session.stalled_since else {
+        session.stall.is_timed = false;
+        let Some(since) = session.stall.since else {
             return;
         };
-        if now < since + stall {
-            session.stall_is_timed = true;
-            self.deadlines.push(since + stall, Timer::Stall(id));
+        if now < since + interval {
+            session.stall.is_timed = true;
+            self.deadlines.push(since + interval, Timer::Stall(id));
             return;
         }
-        self.sessions.doom(id, CloseReason::SlowConsumer);
+        session.stall.is_tried = true;
+        self.sessions.retry(id);
     }
 
     /// The peer sends nothing more. What it asked for is still answered; what it promised to

@@ -80,7 +80,7 @@ fn the_reason_of_a_leaving_is_told() {
             _ => {
                 world.stop_reading(name);
                 world.send(name, r#"{"object":"ipc","method":"ping"}"#);
-                world.jump(11_000);
+                world.advance(10_000);
             }
         }
         assert_eq!(

@@ -148,11 +148,17 @@ pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T 
 
 trait Socket: Read + Write + Send {
     fn shut_down(&self, how: Shutdown) -> io::Result<()>;
+
+    fn set_patience(&self, patience: Duration) -> io::Result<()>;
 }
 
 impl Socket for TcpStream {
     fn shut_down(&self, how: Shutdown) -> io::Result<()> {
         self.shutdown(how)
+    }
+
+    fn set_patience(&self, patience: Duration) -> io::Result<()> {
+        self.set_read_timeout(Some(patience))
     }
 }
 
@@ -160,6 +166,10 @@ impl Socket for TcpStream {
 impl Socket for std::os::unix::net::UnixStream {
     fn shut_down(&self, how: Shutdown) -> io::Result<()> {
         self.shutdown(how)
+    }
+
+    fn set_patience(&self, patience: Duration) -> io::Result<()> {
+        self.set_read_timeout(Some(patience))
     }
 }
 
@@ -227,6 +237,19 @@ impl Peer {
     pub(crate) fn seed_ask(&mut self, message: impl AsRef<[u8]>) -> String {
         self.send(message);
         String::from_utf8(self.seed_read()).unwrap()
+    }
+
+    /// Takes what the sockets hold, for [`Peer::next`] to look at later, while the server stands
+    /// still.
+    pub(crate) fn read_what_is_there(&mut self) {
+        self.socket
+            .set_patience(Duration::from_millis(200))
+            .unwrap();
+        let mut buffer = [0; 64 * 1024];
+        while let Ok(n_bytes @ 1..) = self.socket.read(&mut buffer) {
+            self.received.extend_from_slice(&buffer[..n_bytes]);
+        }
+        self.socket.set_patience(PATIENCE).unwrap();
     }
 
     /// The text of the next message, wherever the stream is cut; `None` at its end.

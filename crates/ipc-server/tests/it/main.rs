@@ -5,6 +5,7 @@
 #[cfg(unix)]
 mod addresses;
 mod bad_input;
+mod closing;
 mod crashes;
 mod embedding;
 mod harness;
@@ -13,6 +14,7 @@ mod isolation;
 mod limits;
 mod lines_dialect;
 mod log_volume;
+mod pauses;
 mod process;
 mod protocol_document;
 mod refused;

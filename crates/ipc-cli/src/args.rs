@@ -31,10 +31,10 @@ pub(crate) struct Args {
 #[derive(Clone, Debug, ClapArgs)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
-    /// Where the server is: tcp://HOST:PORT or unix:PATH
+    /// Where the server is: tcp://HOST:PORT or unix:PATH, or HOST:PORT or /PATH for short
     ///
-    /// Without it: IPC_ADDRESS, else ENV_SERVER_ADDRESS (HOST:PORT), else the default socket if
-    /// it exists, else tcp://127.0.0.1:1986.
+    /// Without it: IPC_ADDRESS, else ENV_SERVER_ADDRESS (HOST:PORT), else the first that answers
+    /// of the default sockets and tcp://127.0.0.1:1986.
     #[arg(long, short = 'a', global = true, value_name = "ADDRESS")]
     pub(crate) address: Option<Address>,
 

@@ -27,7 +27,7 @@ const MAX_DRAIN_SECONDS: u64 = 24 * 60 * 60;
 )]
 pub(crate) struct Args {
     /// Where to listen, instead of the defaults: tcp://HOST:PORT (port 0 picks a free one) or
-    /// unix:PATH; may be given several times
+    /// unix:PATH, or HOST:PORT or /PATH for short; may be given several times
     ///
     /// Without it: tcp://HOST:PORT of ENV_SERVER_ADDRESS if that is set, else tcp://127.0.0.1:1986
     /// and unix:$XDG_RUNTIME_DIR/ipc.sock (where that is not a directory of this user,
@@ -57,8 +57,8 @@ impl Args {
         }
         match std::env::var("ENV_SERVER_ADDRESS") {
             Ok(seed) if !seed.is_empty() => {
-                let address = Address::from_host_port(&seed).map_err(|_not_an_address| {
-                    anyhow::anyhow!("ENV_SERVER_ADDRESS is {seed:?}; write HOST:PORT")
+                let address = Address::from_host_port(&seed).map_err(|invalid| {
+                    anyhow::anyhow!("ENV_SERVER_ADDRESS is {seed:?}; {}", invalid.problem())
                 })?;
                 Ok(vec![address])
             }

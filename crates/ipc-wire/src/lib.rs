@@ -29,7 +29,10 @@ mod text;
 mod window;
 
 pub use crate::{
-    address::{Address, DEFAULT_TCP_PORT, InvalidAddress, SOCKET_NAME, default_socket},
+    address::{
+        Address, DEFAULT_TCP_PORT, InvalidAddress, MAX_SOCKET_PATH_BYTES, SOCKET_NAME,
+        default_socket,
+    },
     code::{Code, UnknownCode},
     decode::{DecodeLimits, Decoder, LARGE_BYTES},
     encode::{Dialect, Encode, Forwarded, SEED_READ_BYTES, Sink},

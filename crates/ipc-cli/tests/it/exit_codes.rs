@@ -67,10 +67,11 @@ fn a_command_line_without_sense_is_2() {
 #[test]
 fn a_variable_that_holds_no_address_is_2() {
     let mut command = ipc(&["list"]);
-    command.env("IPC_ADDRESS", "localhost:1986");
+    command.env("IPC_ADDRESS", "localhost:http");
     let ended = run(command);
     assert_eq!(ended.code, 2, "{ended:?}");
     assert!(ended.stderr.contains("IPC_ADDRESS"), "{ended:?}");
+    assert!(ended.stderr.contains("'http' is not a port"), "{ended:?}");
 }
 
 #[test]

@@ -40,6 +40,25 @@ fn an_address_that_is_none_is_refused() {
         error,
         "ipc-server: ENV_SERVER_ADDRESS is \"nowhere\"; write HOST:PORT\n"
     );
+    for (arguments, variables) in [
+        (&["--listen", "localhost:80000"][..], &[][..]),
+        (&[], &[("ENV_SERVER_ADDRESS", "localhost:80000")]),
+    ] {
+        let error = failing(arguments, variables);
+        assert!(error.contains("port 80000 is above 65535"), "{error}");
+    }
+}
+
+#[test]
+fn an_address_may_be_written_without_its_scheme() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("app.sock");
+    let path = path.to_str().unwrap();
+    let mut command = ServerProcess::command();
+    command.args(["--listen", "127.0.0.1:0", "--listen", path]);
+    let server = ServerProcess::start_with(&mut command, 2);
+    assert!(server.addresses[0].starts_with("tcp://127.0.0.1:"));
+    assert_eq!(server.addresses[1], format!("unix:{path}"));
 }
 
 #[test]

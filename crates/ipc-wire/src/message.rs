@@ -108,10 +108,13 @@ impl<'a> Payload<'a> {
         matches!(self.json, b"null")
     }
 
-    /// The value in a buffer that can be shared, if it came in one.
+    /// The value in a buffer that can be shared, if it came in one that is not much larger: a
+    /// small value must not keep the whole of a large message.
     #[must_use]
     pub fn shared(&self) -> Option<Bytes> {
-        self.owner.map(|owner| owner.slice_ref(self.json))
+        self.owner
+            .filter(|owner| owner.len() / 2 <= self.json.len())
+            .map(|owner| owner.slice_ref(self.json))
     }
 
     /// Builds a value from the text.

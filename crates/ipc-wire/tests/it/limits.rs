@@ -188,6 +188,20 @@ fn a_large_message_in_pieces_shares_its_payload_and_a_small_one_does_not() {
 }
 
 #[test]
+fn a_small_value_does_not_keep_the_large_message_that_it_came_in() {
+    let padding = "x".repeat(2 * LARGE_BYTES);
+    let stream = format!("{{\"event\":\"e\",\"padding\":\"{padding}\",\"result\":[1]}}");
+    let (head, mut tail) = stream.as_bytes().split_at(100);
+    let mut decoder = Decoder::new(DecodeLimits::default());
+    assert!(decoder.decode(&mut &*head).unwrap().is_none());
+    let Some(Message::Event(event)) = decoder.decode(&mut tail).unwrap() else {
+        panic!("{stream}");
+    };
+    assert_eq!(event.result.json(), b"[1]");
+    assert_eq!(event.result.shared(), None);
+}
+
+#[test]
 fn nesting_at_the_limit_is_accepted_and_one_level_more_is_refused() {
     for limit in [1, 2, 3, 127, 128] {
         for (open, close) in [("[", "]"), ("{\"a\":", "}")] {

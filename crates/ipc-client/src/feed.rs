@@ -20,7 +20,7 @@ use crate::RawJson;
 /// of a connection.
 const MAX_BYTES: usize = 8 * 1024 * 1024;
 
-/// What an event costs beside its value.
+/// What an event costs beside its name and its value.
 const EVENT_BYTES: usize = 64;
 
 /// An event that was received.
@@ -53,7 +53,7 @@ impl Event {
     }
 
     fn size(&self) -> usize {
-        EVENT_BYTES + self.value.len()
+        EVENT_BYTES + self.name.len() + self.value.len()
     }
 }
 
@@ -238,6 +238,23 @@ mod tests {
             feed.push(event("2"));
         }
         assert_eq!(feed.lock().items.len(), 3);
+    }
+
+    #[test]
+    fn names_count_as_values_do() {
+        let feed = Feed::new(1024);
+        for _ in 0..4 {
+            feed.push(Event {
+                name: "x".repeat(MAX_BYTES / 2 - 2 * EVENT_BYTES).into(),
+                value: RawJson::default(),
+            });
+        }
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut n_events = 0;
+        while let Poll::Ready(Some(Ok(_))) = feed.poll_next(&mut cx) {
+            n_events += 1;
+        }
+        assert_eq!(n_events, 2);
     }
 
     #[test]

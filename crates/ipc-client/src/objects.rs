@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use ipc_wire::Text;
+use ipc_wire::{MAX_NAME_BYTES, Text};
 use tokio::sync::watch;
 
 use crate::{RegistrationState, outgoing::RegisterMessage, serving::Serve};
@@ -56,7 +56,8 @@ impl ObjectEntry {
             object: Arc::clone(&self.name),
             method: method.decode().unwrap_or_default().into(),
         });
-        if self.methods.len() < KNOWN_METHODS {
+        // What a server sends by another name than any method has is not kept.
+        if self.methods.len() < KNOWN_METHODS && name.len() <= MAX_NAME_BYTES {
             self.methods.push(Arc::clone(&called));
         }
         called

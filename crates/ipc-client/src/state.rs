@@ -41,6 +41,9 @@ pub enum RegistrationState {
 }
 
 /// A value that changes, of which the newest state can be had and waited for.
+///
+/// What stands when it is made counts as seen: [`changed`](Self::changed) waits for what comes
+/// after. A clone has seen what its original had.
 #[derive(Clone, Debug)]
 pub struct Watch<T> {
     receiver: watch::Receiver<T>,
@@ -61,7 +64,8 @@ impl RegistrationState {
 }
 
 impl<T: Clone> Watch<T> {
-    pub(crate) const fn new(receiver: watch::Receiver<T>, is_final: fn(&T) -> bool) -> Self {
+    pub(crate) fn new(mut receiver: watch::Receiver<T>, is_final: fn(&T) -> bool) -> Self {
+        receiver.mark_unchanged();
         Self { receiver, is_final }
     }
 

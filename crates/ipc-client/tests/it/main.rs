@@ -15,4 +15,5 @@ mod lists;
 mod providers_answer;
 mod reconnecting;
 mod seed_dialect;
+mod states;
 mod waiting;

@@ -1,48 +1,164 @@
-//! Where the server is when nobody says so: the environment, then the default socket, then TCP.
+//! Where the server is when nobody says so: the environment, then the default sockets, then TCP.
 //!
-//! Called once by [`Builder::connect`](crate::Builder::connect) and by the command-line tool. A
-//! socket in the shared temporary directory is only believed when its directory is our own.
+//! A [`Target`] is made once, by [`Builder::connect`](crate::Builder::connect); which of its
+//! addresses answers is found out at every attempt to connect. A socket is only believed when its
+//! directory is our own.
 
 use std::env;
 #[cfg(unix)]
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ipc_wire::{Address, DEFAULT_TCP_PORT, InvalidAddress};
 
 use crate::AddressError;
 
-/// Holds `tcp://HOST:PORT` or `unix:PATH`.
+/// Holds an address.
 const ADDRESS_VARIABLE: &str = "IPC_ADDRESS";
 
 /// Holds `HOST:PORT`, as in the seed system.
 const SEED_VARIABLE: &str = "ENV_SERVER_ADDRESS";
 
-/// Where the server is when nothing else is said.
+/// The addresses at which a server is looked for when nothing else is said, in their order.
 ///
-/// The first that applies: the environment variable `IPC_ADDRESS` (`tcp://HOST:PORT` or
-/// `unix:PATH`), the seed system's `ENV_SERVER_ADDRESS` (`HOST:PORT`), the default Unix socket if
-/// it exists (in `XDG_RUNTIME_DIR`, or else in a directory of the user's own below the temporary
-/// directory), `tcp://127.0.0.1:1986`.
+/// What the environment variable `IPC_ADDRESS` holds, or else the seed system's
+/// `ENV_SERVER_ADDRESS`, is the only one. Without them: the socket `ipc.sock` in
+/// `XDG_RUNTIME_DIR`, the one in a directory of the user's own below the temporary directory,
+/// `tcp://127.0.0.1:1986`. The first at which a server listens is taken, at every connection anew;
+/// a socket whose server is gone, or that somebody else could have put there, is passed over.
 ///
 /// # Errors
 ///
-/// [`AddressError::Invalid`] when a variable holds something else, [`AddressError::Untrusted`]
-/// when the default socket exists where somebody else could have put it.
-pub fn default_address() -> Result<Address, AddressError> {
-    if let Some(address) = from_variable(ADDRESS_VARIABLE, str::parse)? {
-        return Ok(address);
-    }
-    if let Some(address) = from_variable(SEED_VARIABLE, Address::from_host_port)? {
-        return Ok(address);
-    }
+/// [`AddressError::Invalid`] when a variable holds something else than an address.
+pub fn default_addresses() -> Result<Vec<Address>, AddressError> {
+    let target = Target::from_environment()?;
+    let candidates = target.candidates.into_iter();
+    Ok(candidates.map(|candidate| candidate.address).collect())
+}
+
+/// Where a client looks for its server.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    /// At least one.
+    candidates: Vec<Candidate>,
+}
+
+/// An address that is tried.
+#[derive(Clone, Debug)]
+pub(crate) struct Candidate {
+    pub(crate) address: Address,
+    /// Whose the directory of a socket has to be that nobody has named.
     #[cfg(unix)]
-    if let Some(address) = existing_socket()? {
-        return Ok(address);
+    owned: Option<Owned>,
+}
+
+/// The directory of a default socket.
+#[cfg(unix)]
+#[derive(Clone, Debug)]
+struct Owned {
+    directory: PathBuf,
+    /// The user whose it has to be.
+    uid: u32,
+    /// The environment says that it is the user's; otherwise its place is known to everybody.
+    is_told: bool,
+}
+
+impl Target {
+    /// The one address that was given.
+    pub(crate) fn given(address: Address) -> Self {
+        Self {
+            candidates: vec![Candidate::new(address)],
+        }
     }
-    Ok(Address::Tcp {
-        host: "127.0.0.1".to_owned(),
-        port: DEFAULT_TCP_PORT,
-    })
+
+    pub(crate) fn from_environment() -> Result<Self, AddressError> {
+        if let Some(address) = from_variable(ADDRESS_VARIABLE, str::parse)? {
+            return Ok(Self::given(address));
+        }
+        if let Some(address) = from_variable(SEED_VARIABLE, Address::from_host_port)? {
+            return Ok(Self::given(address));
+        }
+        let tcp = Address::Tcp {
+            host: "127.0.0.1".to_owned(),
+            port: DEFAULT_TCP_PORT,
+        };
+        #[cfg(unix)]
+        {
+            let runtime_dir = env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+            Ok(Self::of_user(
+                runtime_dir.as_deref(),
+                &temp_dir(),
+                user_id(),
+                tcp,
+            ))
+        }
+        #[cfg(not(unix))]
+        {
+            Ok(Self::given(tcp))
+        }
+    }
+
+    /// The default sockets of a user, and after them an address for everybody.
+    #[cfg(unix)]
+    pub(crate) fn of_user(
+        runtime_dir: Option<&Path>,
+        temp_dir: &Path,
+        uid: Option<u32>,
+        last: Address,
+    ) -> Self {
+        let mut candidates: Vec<Candidate> = Vec::new();
+        // Without knowing who we are, no directory can be known as ours.
+        let directories = uid.map(|uid| [runtime_dir, None].map(|directory| (directory, uid)));
+        for (directory, uid) in directories.into_iter().flatten() {
+            let socket = ipc_wire::default_socket(directory, temp_dir, uid);
+            let owned = socket.parent().map(|parent| Owned {
+                directory: parent.to_owned(),
+                uid,
+                is_told: directory.is_some_and(Path::is_absolute),
+            });
+            let address = Address::Unix(socket);
+            if candidates.iter().all(|known| known.address != address) {
+                candidates.push(Candidate { address, owned });
+            }
+        }
+        candidates.push(Candidate::new(last));
+        Self { candidates }
+    }
+
+    pub(crate) fn candidates(&self) -> &[Candidate] {
+        &self.candidates
+    }
+
+    pub(crate) fn address(&self, place: usize) -> &Address {
+        // There is at least one, and every place is that of one of them.
+        &self.candidates[place.min(self.candidates.len() - 1)].address
+    }
+}
+
+impl Candidate {
+    const fn new(address: Address) -> Self {
+        Self {
+            address,
+            #[cfg(unix)]
+            owned: None,
+        }
+    }
+
+    /// Checks that it can and may be connected to.
+    pub(crate) fn check(&self) -> Result<(), AddressError> {
+        self.address
+            .check_for_client()
+            .map_err(AddressError::Unusable)?;
+        #[cfg(unix)]
+        if let Some(owned) = &self.owned
+            && owned.directory.exists()
+            && !owned.is_trusted()
+        {
+            return Err(AddressError::Untrusted {
+                directory: owned.directory.clone(),
+            });
+        }
+        Ok(())
+    }
 }
 
 /// An empty variable counts as none.
@@ -50,46 +166,46 @@ fn from_variable(
     variable: &'static str,
     parse: impl Fn(&str) -> Result<Address, InvalidAddress>,
 ) -> Result<Option<Address>, AddressError> {
-    let Some(value) = env::var_os(variable).filter(|value| !value.is_empty()) else {
+    let value = env::var_os(variable).unwrap_or_default();
+    let value = value.to_string_lossy();
+    if value.trim().is_empty() {
         return Ok(None);
-    };
-    parse(&value.to_string_lossy())
+    }
+    parse(&value)
         .map(Some)
         .map_err(|source| AddressError::Invalid { variable, source })
 }
 
 #[cfg(unix)]
-fn existing_socket() -> Result<Option<Address>, AddressError> {
-    let Some(uid) = user_id() else {
-        return Ok(None);
-    };
-    let runtime_dir = env::var_os("XDG_RUNTIME_DIR").map(std::path::PathBuf::from);
-    let temp_dir = env::temp_dir();
-    let socket = ipc_wire::default_socket(runtime_dir.as_deref(), &temp_dir, uid);
-    if !socket.exists() {
-        return Ok(None);
+impl Owned {
+    /// Whether others cannot have put something into the directory, by the rules of servers. In
+    /// the temporary directory a link to such a directory does not count, for its owner can turn
+    /// it elsewhere.
+    fn is_trusted(&self) -> bool {
+        use std::{fs, os::unix::fs::MetadataExt};
+
+        const OTHERS_MAY_WRITE: u32 = 0o022;
+        const EVERYBODY_MAY_WRITE: u32 = 0o002;
+        let (found, forbidden) = if self.is_told {
+            (fs::metadata(&self.directory), EVERYBODY_MAY_WRITE)
+        } else {
+            (fs::symlink_metadata(&self.directory), OTHERS_MAY_WRITE)
+        };
+        found.is_ok_and(|found| {
+            found.is_dir() && found.uid() == self.uid && found.mode() & forbidden == 0
+        })
     }
-    if socket.starts_with(&temp_dir)
-        && let Some(directory) = socket.parent()
-        && !belongs_to(directory, uid)
-    {
-        return Err(AddressError::Untrusted {
-            directory: directory.to_owned(),
-        });
-    }
-    Ok(Some(Address::Unix(socket)))
 }
 
-/// Whether only this user can have put something into the directory. A symbolic link to such a
-/// directory does not count, for its owner can turn it elsewhere.
+/// The temporary directory, as servers find it: where `TMPDIR` names nothing, the usual one.
 #[cfg(unix)]
-fn belongs_to(directory: &Path, uid: u32) -> bool {
-    use std::os::unix::fs::MetadataExt;
-
-    const OTHERS_MAY_WRITE: u32 = 0o022;
-    std::fs::symlink_metadata(directory).is_ok_and(|metadata| {
-        metadata.is_dir() && metadata.uid() == uid && metadata.mode() & OTHERS_MAY_WRITE == 0
-    })
+fn temp_dir() -> PathBuf {
+    let temp_dir = env::temp_dir();
+    if temp_dir.is_absolute() && temp_dir.is_dir() {
+        temp_dir
+    } else {
+        PathBuf::from("/tmp")
+    }
 }
 
 /// The user this process runs as: the owner of `/proc/self`, or of the home directory where
@@ -112,22 +228,40 @@ mod tests {
 
     use super::*;
 
+    fn is_trusted(directory: &Path, uid: u32) -> [bool; 2] {
+        [true, false].map(|is_told| {
+            let directory = directory.to_owned();
+            let owned = Owned {
+                directory,
+                uid,
+                is_told,
+            };
+            owned.is_trusted()
+        })
+    }
+
     #[test]
-    fn a_directory_is_trusted_when_only_its_owner_can_write_to_it() {
+    fn a_directory_is_trusted_when_others_cannot_write_to_it() {
         let uid = user_id().unwrap();
         let parent = env::temp_dir().join(format!("ipc-client-address-{}", std::process::id()));
         let own = parent.join("own");
         fs::create_dir_all(&own).unwrap();
-
-        fs::set_permissions(&own, fs::Permissions::from_mode(0o755)).unwrap();
-        assert!(belongs_to(&own, uid));
-        assert!(!belongs_to(&own, uid.wrapping_add(1)), "somebody else's");
-        fs::set_permissions(&own, fs::Permissions::from_mode(0o777)).unwrap();
-        assert!(!belongs_to(&own, uid), "everybody may write");
-        fs::set_permissions(&own, fs::Permissions::from_mode(0o700)).unwrap();
         symlink(&own, parent.join("link")).unwrap();
-        assert!(!belongs_to(&parent.join("link"), uid), "a link");
-        assert!(!belongs_to(&parent.join("absent"), uid));
+
+        // As the runtime directory, and as one in the temporary directory.
+        for (mode, trusted) in [
+            (0o755, [true, true]),
+            (0o775, [true, false]),
+            (0o777, [false, false]),
+            (0o700, [true, true]),
+        ] {
+            fs::set_permissions(&own, fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(is_trusted(&own, uid), trusted, "{mode:o}");
+        }
+        let somebody_else = uid.wrapping_add(1);
+        assert_eq!(is_trusted(&own, somebody_else), [false, false]);
+        assert_eq!(is_trusted(&parent.join("link"), uid), [true, false]);
+        assert_eq!(is_trusted(&parent.join("absent"), uid), [false, false]);
 
         fs::remove_dir_all(&parent).unwrap();
     }

@@ -5,9 +5,9 @@ use std::{
     time::Duration,
 };
 
-use ipc_wire::Address;
+use ipc_wire::{Address, DecodeLimits};
 
-use crate::{Client, ConnectError, address::default_address, blocking, connect, driver};
+use crate::{Client, ConnectError, address::Target, blocking, connect, driver};
 
 /// Enough for a machine under load, short enough for a person who waits.
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -42,50 +42,46 @@ const DEFAULT_CONCURRENT_CALLS: usize = 1024;
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it connects"]
 pub struct Builder {
-    address: Option<Address>,
-    config: Config,
+    /// Where to look for the server, if not where the environment says.
+    pub(crate) target: Option<Target>,
+    pub(crate) config: Config,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     pub(crate) name: Option<String>,
-    pub(crate) token: Option<Token>,
     pub(crate) connect_timeout: Duration,
+    /// For how long the first connection is tried again; zero is not at all.
+    pub(crate) wait_for_server: Duration,
     pub(crate) call_timeout: Option<Duration>,
     pub(crate) reconnect: Reconnect,
     pub(crate) event_buffer: usize,
     pub(crate) concurrent_calls: usize,
-}
-
-/// A secret that no debug output shows.
-#[derive(Clone)]
-pub(crate) struct Token(pub(crate) String);
-
-impl std::fmt::Debug for Token {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Token(..)")
-    }
+    /// The largest message that is sent or taken.
+    pub(crate) message_bytes: usize,
 }
 
 impl Builder {
     pub(crate) fn new() -> Self {
         Self {
-            address: None,
+            target: None,
             config: Config {
                 name: None,
-                token: None,
                 connect_timeout: DEFAULT_CONNECT_TIMEOUT,
+                wait_for_server: Duration::ZERO,
                 call_timeout: Some(DEFAULT_CALL_TIMEOUT),
                 reconnect: Reconnect::default(),
                 event_buffer: DEFAULT_EVENT_BUFFER,
                 concurrent_calls: DEFAULT_CONCURRENT_CALLS,
+                message_bytes: DecodeLimits::DEFAULT_MESSAGE_BYTES,
             },
         }
     }
 
-    /// Where the server is; otherwise [`default_address`](crate::default_address) says it.
+    /// Where the server is; otherwise it is looked for at the
+    /// [default addresses](crate::default_addresses).
     pub fn address(mut self, address: Address) -> Self {
-        self.address = Some(address);
+        self.target = Some(Target::given(address));
         self
     }
 
@@ -95,15 +91,35 @@ impl Builder {
         self
     }
 
-    /// What proves to the server who this is, where it asks for that.
-    pub fn token(mut self, token: impl Into<String>) -> Self {
-        self.config.token = Some(Token(token.into()));
-        self
-    }
-
     /// How long connecting and greeting may take, each time. Default: 5 s.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.config.connect_timeout = timeout;
+        self
+    }
+
+    /// How long to wait for the server to come if it is not there yet, as when both are started
+    /// together; `None` is as long as it takes. Default: zero, which is not at all.
+    ///
+    /// The first connection is then tried again with the pauses of
+    /// [`reconnect`](Self::reconnect), each attempt within the
+    /// [`connect_timeout`](Self::connect_timeout), while nothing answers at the address, its name
+    /// is not known, or the server is full or stopping. Whatever waiting cannot mend ends it at
+    /// once: an address that cannot be used or not by this user, another refusal, something there
+    /// that is no such server.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), ipc_client::ConnectError> {
+    /// use std::time::Duration;
+    ///
+    /// let client = ipc_client::Client::builder()
+    ///     .wait_for_server(Duration::from_secs(30))
+    ///     .connect()
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn wait_for_server(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.config.wait_for_server = timeout.into().unwrap_or(Duration::MAX);
         self
     }
 
@@ -121,7 +137,8 @@ impl Builder {
     }
 
     /// How many events a [`Subscription`](crate::Subscription) keeps until they are received; at
-    /// least one. Default: 1,024. Whatever the number, it keeps 8 MiB at the most.
+    /// least one. Default: 1,024. Whatever the number, it keeps 8 MiB at the most, or one event that
+    /// is larger.
     pub fn event_buffer(mut self, n_events: usize) -> Self {
         self.config.event_buffer = n_events.max(1);
         self
@@ -137,31 +154,48 @@ impl Builder {
         self
     }
 
+    /// How large a message may be that is sent or taken, in bytes. Default: 16 MiB, as of
+    /// servers.
+    ///
+    /// A server that takes less is sent less. What a server says never raises it.
+    pub fn message_bytes(mut self, n_bytes: usize) -> Self {
+        self.config.message_bytes = n_bytes;
+        self
+    }
+
     /// Connects and greets the server.
     ///
     /// # Errors
     ///
-    /// [`ConnectError`]; the first connection is attempted once.
+    /// [`ConnectError`]; the first connection is attempted once, unless
+    /// [`wait_for_server`](Self::wait_for_server) says otherwise.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future leaves nothing behind.
     pub async fn connect(self) -> Result<Client, ConnectError> {
-        let address = match self.address {
-            Some(address) => address,
-            None => default_address()?,
+        let target = match self.target {
+            Some(target) => target,
+            None => Target::from_environment()?,
         };
-        let link = connect::connect(&address, &self.config).await?;
-        Ok(driver::start(address, self.config, link))
+        self.config.connect(target).await
     }
 
     /// Connects and greets the server, for a program without async.
     ///
     /// # Errors
     ///
-    /// [`ConnectError`]; the first connection is attempted once.
+    /// As [`connect`](Self::connect), and those of the system and of the place: see
+    /// [`ConnectError`].
     pub fn connect_blocking(self) -> Result<blocking::Client, ConnectError> {
         blocking::connect(self)
+    }
+}
+
+impl Config {
+    pub(crate) async fn connect(self, target: Target) -> Result<Client, ConnectError> {
+        let link = connect::connect_first(&target, &self).await?;
+        Ok(driver::start(target, self, link))
     }
 }
 
@@ -232,11 +266,5 @@ mod tests {
             }
         }
         assert_eq!(Reconnect::never().delay(0), None);
-    }
-
-    #[test]
-    fn a_token_is_not_shown() {
-        let builder = Builder::new().token("s3cret");
-        assert!(!format!("{builder:?}").contains("s3cret"));
     }
 }

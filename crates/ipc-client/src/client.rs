@@ -37,7 +37,8 @@ struct Handle {
 }
 
 impl Client {
-    /// Connects to the server that [`default_address`](crate::default_address) finds.
+    /// Connects to the server at the first of the [default addresses](crate::default_addresses)
+    /// that answers.
     ///
     /// # Errors
     ///
@@ -161,7 +162,7 @@ impl Client {
         WaitForObjects::new(self.clone(), names.into_iter().map(N::into).collect())
     }
 
-    /// Where the server is.
+    /// Where the server is; while there is no connection, where it was.
     #[must_use]
     pub fn address(&self) -> &Address {
         self.shared().address()

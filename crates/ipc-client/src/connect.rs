@@ -1,150 +1,102 @@
-//! Making a connection and greeting the server, which tells the dialect.
-//!
-//! The greeting is a message that servers of the 2024 seed system understand well enough to
-//! refuse it: nothing else is written before its answer.
+//! Making a connection: one address after the other, and again while the server is still to come.
 
 use std::{io, sync::Arc};
 
-use ipc_wire::{
-    Address, Call, Code, DecodeLimits, Decoder, Dialect, Fault, IPC_OBJECT, Id, Message, Outcome,
-    PROTOCOL, Payload, Reply, Text, Whole,
-};
-use serde::{Deserialize, Serialize};
+use ipc_wire::Address;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    io::{AsyncRead, AsyncWrite},
     net::TcpStream,
+    time::{Instant, timeout},
 };
 
-use crate::{ConnectError, RawJson, builder::Config, core::Greeting, outgoing::literal};
+use crate::{
+    ConnectError, Reconnect,
+    address::Target,
+    builder::Config,
+    greeting::{Link, greet},
+};
 
-/// How much is read at a time. Larger messages arrive in several pieces.
-const READ_BYTES: usize = 64 * 1024;
+/// How often a Unix socket is tried whose queue of connections is full. Unlike with TCP, the
+/// system does not wait for room there.
+#[cfg(unix)]
+const FULL_QUEUE_PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
 
-/// What the server may add to a message that was as large as it takes: its own id, the time
-/// left.
-const ENVELOPE_BYTES: usize = 64 * 1024;
-
-/// The id of the greeting; requests count from 1.
-const HELLO_ID: u64 = 0;
-
-/// A connection that was greeted.
-pub(crate) struct Link {
-    pub(crate) incoming: MessageReader,
-    pub(crate) writer: Box<dyn AsyncWrite + Send + Unpin>,
-    pub(crate) greeting: Greeting,
-}
-
-/// The receiving side of a connection: bytes, cut anywhere, and the decoder that joins them.
-pub(crate) struct MessageReader {
-    stream: Box<dyn AsyncRead + Send + Unpin>,
-    decoder: Decoder,
-    chunk: Vec<u8>,
-    /// Where the part of the chunk begins that is not decoded yet, and where it ends.
-    start: usize,
-    end: usize,
-}
-
-/// Why no message can be read any more.
-#[derive(Debug)]
-pub(crate) enum ReadError {
-    Ended,
-    Io(io::Error),
-    Fault(Fault),
-}
-
-impl MessageReader {
-    fn new(stream: Box<dyn AsyncRead + Send + Unpin>) -> Self {
-        Self {
-            stream,
-            decoder: Decoder::new(DecodeLimits::default()),
-            chunk: vec![0; READ_BYTES],
-            start: 0,
-            end: 0,
-        }
-    }
-
-    /// Reads until there is something to decode.
-    ///
-    /// Dropping the future loses nothing.
-    pub(crate) async fn fill(&mut self) -> Result<(), ReadError> {
-        if self.start < self.end {
-            return Ok(());
-        }
-        let n_read = self.stream.read(&mut self.chunk).await;
-        let n_read = n_read.map_err(ReadError::Io)?;
-        if n_read == 0 {
-            self.decoder.finish().map_err(ReadError::Fault)?;
-            return Err(ReadError::Ended);
-        }
-        (self.start, self.end) = (0, n_read);
-        Ok(())
-    }
-
-    /// The next message of what was read; `None` when there is none whole.
-    pub(crate) fn decode(&mut self) -> Result<Option<Message<'_>>, Fault> {
-        let mut input = &self.chunk[self.start..self.end];
-        // Returned as it is: a message is large enough that moving it would show.
-        let message = self.decoder.decode(&mut input);
-        self.start = self.end - input.len();
-        message
-    }
-
-    /// Takes messages as large as the server lets others send. To be called between messages.
-    fn raise_limit(&mut self, server_limit_bytes: usize) {
-        let limits = DecodeLimits::default();
-        let message_bytes = server_limit_bytes.saturating_add(ENVELOPE_BYTES);
-        self.decoder = Decoder::new(DecodeLimits {
-            message_bytes: message_bytes.max(limits.message_bytes),
-            ..limits
-        });
-    }
-}
-
-#[derive(Serialize)]
-struct Hello<'a> {
-    protocol: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    token: Option<&'a str>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct HelloAnswer {
-    server: Option<String>,
-    client: Option<Whole>,
-    limits: Option<Limits>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Limits {
-    message_bytes: Option<Whole>,
-}
-
-/// Connects and greets within the time that the configuration gives.
-pub(crate) async fn connect(address: &Address, config: &Config) -> Result<Link, ConnectError> {
-    let connecting = async {
-        let (reader, writer) = open(address).await?;
-        greet(address, config, reader, writer).await
-    };
-    let after = config.connect_timeout;
-    // A full queue of a Unix socket makes connecting wait as well.
-    tokio::time::timeout(after, connecting)
-        .await
-        .unwrap_or_else(|_elapsed| {
-            Err(ConnectError::Timeout {
-                address: address.clone(),
-                after,
-            })
-        })
-}
-
-type Halves = (
+/// The two directions of a connection.
+pub(crate) type Halves = (
     Box<dyn AsyncRead + Send + Unpin>,
     Box<dyn AsyncWrite + Send + Unpin>,
 );
+
+/// Connects for the first time: waits for the server to come, as long as the configuration says.
+pub(crate) async fn connect_first(target: &Target, config: &Config) -> Result<Link, ConnectError> {
+    let after = config.wait_for_server;
+    if after.is_zero() {
+        return connect(target, config).await;
+    }
+    let pauses = config.reconnect.or_default();
+    let mut reason = None;
+    let trying = async {
+        let mut attempt = 0;
+        loop {
+            match connect(target, config).await {
+                Err(error) if error.may_pass() => reason = Some(error),
+                outcome => return outcome,
+            }
+            tokio::time::sleep(pauses.delay(attempt).unwrap_or_default()).await;
+            attempt = attempt.saturating_add(1);
+        }
+    };
+    if let Ok(outcome) = timeout(after, trying).await {
+        return outcome;
+    }
+    Err(match reason {
+        Some(source) => ConnectError::NotInTime {
+            after,
+            source: Box::new(source),
+        },
+        None => ConnectError::Timeout {
+            address: target.address(0).clone(),
+            after,
+        },
+    })
+}
+
+/// Connects to the first address at which anything listens, and greets the server there, each
+/// within the time that the configuration gives. What the server answers is the answer, a
+/// refusal included: the addresses that follow are not tried.
+pub(crate) async fn connect(target: &Target, config: &Config) -> Result<Link, ConnectError> {
+    let after = config.connect_timeout;
+    let mut attempts = Vec::new();
+    for (place, candidate) in target.candidates().iter().enumerate() {
+        let address = &candidate.address;
+        let opening = async {
+            candidate.check()?;
+            open(address).await
+        };
+        let start = Instant::now();
+        let too_late = |_elapsed| ConnectError::Timeout {
+            address: address.clone(),
+            after,
+        };
+        match timeout(after, opening).await.map_err(too_late)? {
+            Ok(halves) => {
+                let left = after.saturating_sub(start.elapsed());
+                let greeting = timeout(left, greet(address, config, halves));
+                let mut link = greeting.await.map_err(too_late)??;
+                link.greeting.place = place;
+                return Ok(link);
+            }
+            Err(error) => attempts.push(error),
+        }
+    }
+    match attempts.pop() {
+        Some(error) if attempts.is_empty() => Err(error),
+        last => {
+            attempts.extend(last);
+            Err(ConnectError::NoServer { attempts })
+        }
+    }
+}
 
 async fn open(address: &Address) -> Result<Halves, ConnectError> {
     let failed = |source: io::Error| ConnectError::Io {
@@ -156,137 +108,46 @@ async fn open(address: &Address) -> Result<Halves, ConnectError> {
             let stream = TcpStream::connect((host.as_str(), *port))
                 .await
                 .map_err(failed)?;
+            // Where nobody listens, the system can choose the very port that is connected to for
+            // our side, and connect us to ourselves.
+            if stream.local_addr().ok() == stream.peer_addr().ok() {
+                return Err(failed(io::ErrorKind::ConnectionRefused.into()));
+            }
             // Messages are already gathered before they are written.
             stream.set_nodelay(true).map_err(failed)?;
             let (reader, writer) = stream.into_split();
             Ok((Box::new(reader), Box::new(writer)))
         }
         #[cfg(unix)]
-        Address::Unix(path) => {
-            let stream = tokio::net::UnixStream::connect(path)
-                .await
-                .map_err(failed)?;
-            let (reader, writer) = stream.into_split();
-            Ok((Box::new(reader), Box::new(writer)))
-        }
+        Address::Unix(path) => loop {
+            match tokio::net::UnixStream::connect(path).await {
+                Ok(stream) => {
+                    let (reader, writer) = stream.into_split();
+                    return Ok((Box::new(reader), Box::new(writer)));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    tokio::time::sleep(FULL_QUEUE_PAUSE).await;
+                }
+                Err(error) => return Err(failed(error)),
+            }
+        },
         _ => Err(ConnectError::NoUnixSockets {
             address: address.clone(),
         }),
     }
 }
 
-async fn greet(
-    address: &Address,
-    config: &Config,
-    reader: Box<dyn AsyncRead + Send + Unpin>,
-    mut writer: Box<dyn AsyncWrite + Send + Unpin>,
-) -> Result<Link, ConnectError> {
-    let io_failed = |source: io::Error| ConnectError::Io {
-        address: address.clone(),
-        source: Arc::new(source),
-    };
-    writer.write_all(&hello(config)).await.map_err(io_failed)?;
-    let mut incoming = MessageReader::new(reader);
-    let greeting = loop {
-        incoming
-            .fill()
-            .await
-            .map_err(|error| read_failed(address, error))?;
-        let message = incoming
-            .decode()
-            .map_err(|fault| read_failed(address, ReadError::Fault(fault)))?;
-        if let Some(message) = message {
-            break read_answer(address, &message)?;
+impl Reconnect {
+    /// The pauses between attempts at the first connection: its own, or the default ones for a
+    /// client that does not connect again.
+    fn or_default(&self) -> Self {
+        if self.delay(0).is_some() {
+            self.clone()
+        } else {
+            Self::default()
         }
-    };
-    if let Some(message_bytes) = greeting.message_bytes {
-        incoming.raise_limit(message_bytes);
-    }
-    Ok(Link {
-        incoming,
-        writer,
-        greeting,
-    })
-}
-
-/// The greeting, written as the seed dialect asks for, which every server reads.
-fn hello(config: &Config) -> Vec<u8> {
-    let hello = Hello {
-        protocol: PROTOCOL,
-        name: config.name.as_deref(),
-        token: config.token.as_ref().map(|token| token.0.as_str()),
-    };
-    // A struct of numbers and strings always has a JSON form.
-    let param = serde_json::to_vec(&hello).unwrap_or_default();
-    let object = literal(IPC_OBJECT);
-    let call = Call {
-        object: Text::from_literal(&object),
-        method: Text::from_literal(b"\"hello\""),
-        param: Some(Payload::from_json(&param)),
-        timeout_ms: None,
-        headers: None,
-        stream: false,
-        id: Some(Id::Number(HELLO_ID)),
-    };
-    let mut encoded = Vec::new();
-    Message::Call(call).encode(&mut encoded, Dialect::Seed);
-    encoded
-}
-
-fn read_answer(address: &Address, message: &Message<'_>) -> Result<Greeting, ConnectError> {
-    let unexpected = || ConnectError::UnexpectedAnswer {
-        address: address.clone(),
-    };
-    match message {
-        Message::Reply(Reply {
-            outcome: Outcome::Response(response),
-            ..
-        }) => {
-            let answer: HelloAnswer = response.parse().map_err(|_error| unexpected())?;
-            Ok(Greeting {
-                dialect: Dialect::Lines,
-                client: answer.client.map(|client| client.0),
-                server: answer.server,
-                message_bytes: answer
-                    .limits
-                    .and_then(|limits| usize::try_from(limits.message_bytes?.0).ok()),
-            })
-        }
-        // It does not know the object `ipc`, nor ids, nor codes.
-        Message::Reply(Reply {
-            outcome: Outcome::Error { code: None, .. },
-            id: None,
-            ..
-        }) => Ok(Greeting {
-            dialect: Dialect::Seed,
-            client: None,
-            server: None,
-            message_bytes: None,
-        }),
-        Message::Reply(Reply {
-            outcome: Outcome::Error { error, code },
-            ..
-        }) => Err(ConnectError::Refused {
-            code: code.and_then(|code| read_code(&code)),
-            message: RawJson::from_payload(error).to_message(),
-        }),
-        _ => Err(unexpected()),
     }
 }
 
-/// A code, where this version knows it.
-pub(crate) fn read_code(code: &Text<'_>) -> Option<Code> {
-    code.decode()?.parse().ok()
-}
-
-fn read_failed(address: &Address, error: ReadError) -> ConnectError {
-    let address = address.clone();
-    match error {
-        ReadError::Ended => ConnectError::ClosedByServer { address },
-        ReadError::Io(source) => ConnectError::Io {
-            address,
-            source: Arc::new(source),
-        },
-        ReadError::Fault(source) => ConnectError::Protocol { address, source },
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,7 @@ use tokio::{sync::watch, time::Instant};
 use crate::{
     RegistrationState, RequestError,
     feed::Feed,
+    greeting::Greeting,
     incoming::{self, Incoming},
     objects::Objects,
     outbox::{Outbox, Queued, TooLarge},
@@ -24,18 +25,6 @@ use crate::{
 /// has passed. The server's answer says more, so it gets the time to travel; but a server that
 /// hangs must not hang us.
 const SERVER_GRACE: Duration = Duration::from_secs(1);
-
-/// What is known about the server since the last greeting.
-#[derive(Clone, Debug)]
-pub(crate) struct Greeting {
-    pub(crate) dialect: Dialect,
-    /// The number of this connection.
-    pub(crate) client: Option<u64>,
-    /// The server's name and version.
-    pub(crate) server: Option<String>,
-    /// The largest message that the server takes.
-    pub(crate) message_bytes: Option<usize>,
-}
 
 /// Whether requests can be sent.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -131,8 +120,7 @@ impl Core {
         let is_first = self.epoch == 0;
         self.epoch += 1;
         self.link = Link::Up;
-        let message_bytes = greeting.message_bytes.unwrap_or(usize::MAX);
-        self.outbox.reset(greeting.dialect, message_bytes);
+        self.outbox.reset(greeting.dialect, greeting.message_bytes);
         self.incoming
             .reset(greeting.dialect, &mut self.effects.ended);
         self.greeting = greeting;
@@ -400,7 +388,7 @@ impl Core {
     fn refuse_size(&self, error: &TooLarge) -> Box<RequestError> {
         Box::new(RequestError::TooLarge {
             bytes: error.bytes,
-            limit_bytes: self.greeting.message_bytes.unwrap_or(usize::MAX),
+            limit_bytes: self.greeting.message_bytes,
         })
     }
 }

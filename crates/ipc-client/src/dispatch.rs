@@ -4,17 +4,17 @@
 use std::{mem, sync::Arc, task::Waker};
 
 use ipc_wire::{
-    Code, Dialect, Event, IPC_EVENT_PREFIX, Id, Message, Outcome, Payload, Reply, Whole,
+    Code, Dialect, Event, IPC_EVENT_PREFIX, Id, Message, Outcome, Payload, Reply, Text, Whole,
 };
 use serde::Deserialize;
 use tokio::time::Instant;
 
 use crate::{
     DisconnectReason, ObjectError, RawJson,
-    connect::{MessageReader, ReadError, read_code},
     core::Core,
     incoming::CallId,
     pending::{Answer, Ended, Failure, Origin},
+    reader::{MessageReader, ReadError},
     serving::give_way,
     shared::Shared,
 };
@@ -165,7 +165,7 @@ impl Dispatcher {
                     None => Origin::Provider,
                 };
                 let error = RawJson::from_payload(&error);
-                if self.dialect == Dialect::Lines && reply.id.is_none() {
+                if self.belongs_to_none(core, reply) {
                     return self.refused(core, &error, origin);
                 }
                 Answer::Error(Box::new(Failure { error, origin }))
@@ -173,6 +173,18 @@ impl Dispatcher {
         };
         self.answer(core, reply.id, answer);
         Ok(())
+    }
+
+    /// Whether a reply cannot be the answer to a request.
+    fn belongs_to_none(&self, core: &Core, reply: &Reply<'_>) -> bool {
+        match self.dialect {
+            Dialect::Lines => reply.id.is_none(),
+            // What such a server says without being asked has a code only if it is none.
+            Dialect::Seed => {
+                let has_code = matches!(reply.outcome, Outcome::Error { code: Some(_), .. });
+                has_code && !core.outbox.is_answer_due()
+            }
+        }
     }
 
     /// Takes an error that belongs to no request: the server's last words, or what it says to an
@@ -258,21 +270,21 @@ impl Dispatcher {
         true
     }
 
-    fn explain(&mut self, error: ReadError) -> DisconnectReason {
-        if let (ReadError::Ended | ReadError::Io(_), Some(reason)) =
-            (&error, self.last_words.take())
-        {
-            return *reason;
-        }
-        match error {
-            ReadError::Ended | ReadError::Io(_) if self.is_shutting_down => {
-                DisconnectReason::ServerShutdown
-            }
-            ReadError::Ended => DisconnectReason::ClosedByServer,
-            ReadError::Io(error) => DisconnectReason::Io(Arc::new(error)),
-            ReadError::Fault(fault) => DisconnectReason::Fault(fault),
+    fn explain(self, error: ReadError) -> DisconnectReason {
+        match (error, self.last_words) {
+            (ReadError::Fault(fault), _) => DisconnectReason::Fault(fault),
+            (_, Some(reason)) => *reason,
+            (_, None) if self.is_shutting_down => DisconnectReason::ServerShutdown,
+            (ReadError::Ended, None) => DisconnectReason::ClosedByServer,
+            (ReadError::Cut, None) => DisconnectReason::ClosedWithinMessage,
+            (ReadError::Io(error), None) => DisconnectReason::Io(Arc::new(error)),
         }
     }
+}
+
+/// A code, where this version knows it.
+pub(crate) fn read_code(code: &Text<'_>) -> Option<Code> {
+    code.decode()?.parse().ok()
 }
 
 fn seed_origin(error: &Payload<'_>) -> Origin {

@@ -6,14 +6,17 @@
 
 use std::{future::pending, panic::resume_unwind, sync::Arc, time::Duration};
 
-use ipc_wire::{Address, Dialect};
+use ipc_wire::Dialect;
 use tokio::{task::JoinSet, time::Instant};
 
 use crate::{
     Client, DisconnectReason,
+    address::Target,
     builder::Config,
-    connect::{self, Link, MessageReader},
-    dispatch, restore, serving,
+    connect, dispatch,
+    greeting::Link,
+    reader::MessageReader,
+    restore, serving,
     shared::{EndGuard, Shared},
     writing::Writer,
 };
@@ -48,8 +51,8 @@ impl Connection {
 }
 
 /// Starts the task of a client whose first connection stands.
-pub(crate) fn start(address: Address, config: Config, link: Link) -> Client {
-    let shared = Shared::new(address, config, link.greeting.clone());
+pub(crate) fn start(target: Target, config: Config, link: Link) -> Client {
+    let shared = Shared::new(target, config, link.greeting.clone());
     // Made here, for a task that is dropped before it runs has to end the client as well.
     let end_guard = Arc::new(EndGuard(Arc::clone(&shared)));
     let connection = Connection::begin(&end_guard, link);
@@ -99,7 +102,7 @@ async fn reconnect(
         shared.set_disconnected(reason);
         *attempt = attempt.saturating_add(1);
         tokio::time::sleep(delay).await;
-        match connect::connect(shared.address(), shared.config()).await {
+        match connect::connect(shared.target(), shared.config()).await {
             Ok(link) => return Some(link),
             Err(error) => reason = DisconnectReason::Connect(error),
         }

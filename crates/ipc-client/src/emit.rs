@@ -46,14 +46,6 @@ impl Emit {
         }
     }
 
-    /// Asks the server to keep the value and to give it to those who listen later.
-    pub fn retain(mut self) -> Self {
-        if let Ok(message) = &mut self.message {
-            message.retain = true;
-        }
-        self
-    }
-
     /// Asks for no answer: awaiting ends with 0 as soon as the event is queued.
     ///
     /// It is written in the background, and lost when the connection or the program ends before

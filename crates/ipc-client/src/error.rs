@@ -1,9 +1,10 @@
 //! What can go wrong, by what was asked for: connecting, a request to the server, a call to an
 //! object, waiting for objects.
 //!
-//! Nobody matches on texts: every difference that a program can act on is a variant or a code.
+//! Nobody matches on texts: every difference that a program can act on is a variant or a code. The
+//! text of an error is one line that ends with its cause, for most programs print no more than that.
 
-use std::{io, path::PathBuf, sync::Arc, time::Duration};
+use std::{fmt, io, path::PathBuf, sync::Arc, time::Duration};
 
 use ipc_wire::{Address, Code, Fault, InvalidAddress, InvalidName, InvalidPattern};
 
@@ -14,13 +15,16 @@ use crate::RawJson;
 #[non_exhaustive]
 pub enum AddressError {
     /// An environment variable holds something else than an address.
-    #[error("the environment variable {variable} does not hold an address")]
+    #[error("{variable}: {source}")]
     Invalid {
         /// The variable.
         variable: &'static str,
         /// What is wrong with its value.
         source: InvalidAddress,
     },
+    /// There is no connecting to such an address.
+    #[error(transparent)]
+    Unusable(InvalidAddress),
     /// The default socket lies in a directory that somebody else can write to, so whoever
     /// listens on it may be an impostor.
     #[error("'{}' does not belong to this user alone; set IPC_ADDRESS", directory.display())]
@@ -31,6 +35,9 @@ pub enum AddressError {
 }
 
 /// No connection to the server came about.
+///
+/// Where a server was reached, its answer or its silence is the error, although other
+/// [default addresses](crate::default_addresses) are left.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
@@ -38,12 +45,27 @@ pub enum ConnectError {
     #[error(transparent)]
     Address(#[from] AddressError),
     /// The system refused: nobody listens there, or it may not be reached.
-    #[error("cannot connect to {address}")]
+    #[error("cannot connect to {address}: {source}")]
     Io {
         /// Where to.
         address: Address,
         /// What the system said.
         source: Arc<io::Error>,
+    },
+    /// No server listens at any of the [default addresses](crate::default_addresses).
+    #[error("no server is running; tried {}", Tried(attempts))]
+    NoServer {
+        /// Why not, for each address in the order in which they were tried.
+        attempts: Vec<Self>,
+    },
+    /// The server did not come while it was
+    /// [waited for](crate::Builder::wait_for_server).
+    #[error("no server within {after:?}: {source}")]
+    NotInTime {
+        /// How long it was waited for.
+        after: Duration,
+        /// Why the last attempt failed.
+        source: Box<Self>,
     },
     /// The server did not answer in time.
     #[error("{address} did not answer within {after:?}")]
@@ -59,7 +81,7 @@ pub enum ConnectError {
         /// Where to.
         address: Address,
     },
-    /// The server refused this client, for example for its token.
+    /// The server refused this client, for example because it is full (the code `busy`).
     #[error("refused by the server: {message}")]
     Refused {
         /// The server's code, where this version knows it.
@@ -68,7 +90,7 @@ pub enum ConnectError {
         message: String,
     },
     /// What answers is not such a server.
-    #[error("{address} does not speak the protocol")]
+    #[error("{address} does not speak the protocol: {source}")]
     Protocol {
         /// Where to.
         address: Address,
@@ -88,7 +110,7 @@ pub enum ConnectError {
         address: Address,
     },
     /// The system gave a [blocking client](crate::blocking) no thread or nothing to wait with.
-    #[error("the system has no thread for a connection")]
+    #[error("the system has no thread for a connection: {source}")]
     NoResources {
         /// What the system said.
         source: Arc<io::Error>,
@@ -98,6 +120,52 @@ pub enum ConnectError {
     InsideRuntime(#[from] InsideRuntime),
 }
 
+impl ConnectError {
+    /// Whether it may be another way in a while, without anybody doing anything about it but
+    /// starting the server.
+    pub(crate) fn may_pass(&self) -> bool {
+        match self {
+            Self::Io { source, .. } => !matches!(
+                source.kind(),
+                io::ErrorKind::PermissionDenied
+                    | io::ErrorKind::InvalidInput
+                    | io::ErrorKind::InvalidFilename
+                    | io::ErrorKind::NotADirectory
+            ),
+            Self::NoServer { attempts } => attempts.iter().any(Self::may_pass),
+            Self::Timeout { .. } | Self::ClosedByServer { .. } => true,
+            Self::Refused { code, .. } => {
+                matches!(code, Some(Code::Busy | Code::ShuttingDown))
+            }
+            Self::Address(_)
+            | Self::NotInTime { .. }
+            | Self::Protocol { .. }
+            | Self::UnexpectedAnswer { .. }
+            | Self::NoUnixSockets { .. }
+            | Self::NoResources { .. }
+            | Self::InsideRuntime(_) => false,
+        }
+    }
+}
+
+/// What was tried, on one line.
+struct Tried<'a>(&'a [ConnectError]);
+
+impl fmt::Display for Tried<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, attempt) in self.0.iter().enumerate() {
+            if 0 < n {
+                f.write_str(", ")?;
+            }
+            match attempt {
+                ConnectError::Io { address, source } => write!(f, "{address}: {source}")?,
+                other => other.fmt(f)?,
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Why a connection ended.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -105,6 +173,13 @@ pub enum DisconnectReason {
     /// The server closed it.
     #[error("the server closed the connection")]
     ClosedByServer,
+    /// The server closed it within a message, without a word. That is how a server leaves a client
+    /// that does not read what it is sent, and how a server that is killed leaves.
+    #[error(
+        "the server closed the connection within a message, perhaps because it was not read fast \
+         enough"
+    )]
+    ClosedWithinMessage,
     /// The server said that it stops, and closed it.
     #[error("the server is shutting down")]
     ServerShutdown,
@@ -117,13 +192,13 @@ pub enum DisconnectReason {
         message: String,
     },
     /// Reading or writing failed.
-    #[error("the connection failed")]
+    #[error("the connection failed: {0}")]
     Io(#[source] Arc<io::Error>),
     /// The server sent something that is not a message.
-    #[error("the server broke the protocol")]
+    #[error("the server broke the protocol: {0}")]
     Fault(#[source] Fault),
     /// Connecting again failed.
-    #[error("connecting again failed")]
+    #[error("connecting again failed: {0}")]
     Connect(#[source] ConnectError),
     /// The client's task has ended before its time: the runtime in which the client was made was
     /// shut down or dropped, or the task panicked.
@@ -142,7 +217,7 @@ pub enum RequestError {
     #[error(transparent)]
     InvalidPattern(#[from] InvalidPattern),
     /// The value cannot be written as JSON; nothing was sent.
-    #[error("the value cannot be written as JSON")]
+    #[error("the value cannot be written as JSON: {0}")]
     Encode(#[source] serde_json::Error),
     /// The message is larger than the server takes; nothing was sent.
     #[error("the message has {bytes} bytes and the server takes {limit_bytes}")]
@@ -174,7 +249,8 @@ pub enum RequestError {
     /// No answer came in time; the outcome is unknown.
     #[error("no answer in time; the outcome is unknown")]
     Timeout,
-    /// The connection was lost before the answer came; the outcome is unknown.
+    /// The connection was lost before the answer came; the outcome is unknown. Why it was lost is
+    /// in the [state](crate::Client::states) of the client.
     #[error("the connection was lost before the answer; the outcome is unknown")]
     Disconnected,
     /// The connection was lost before the server was known to have taken everything that was sent
@@ -183,7 +259,7 @@ pub enum RequestError {
     #[error("the connection was lost, and perhaps events that were sent without confirmation")]
     Unconfirmed,
     /// The answer is not of the expected form.
-    #[error("the answer is not of the expected form")]
+    #[error("the answer is not of the expected form: {0}")]
     Decode(#[source] serde_json::Error),
     /// A [blocking client](crate::blocking) within async code; nothing was sent.
     #[error(transparent)]
@@ -225,7 +301,7 @@ pub enum CallError {
     #[error(transparent)]
     InvalidName(#[from] InvalidName),
     /// The argument cannot be written as JSON; nothing was sent.
-    #[error("the argument cannot be written as JSON")]
+    #[error("the argument cannot be written as JSON: {0}")]
     Encode(#[source] serde_json::Error),
     /// The call is larger than the server takes; nothing was sent.
     #[error("the call has {bytes} bytes and the server takes {limit_bytes}")]
@@ -277,11 +353,12 @@ pub enum CallError {
     /// The provider left before answering; the outcome is unknown.
     #[error("the provider left before answering; the outcome is unknown")]
     ProviderGone,
-    /// The connection was lost before the answer came; the outcome is unknown.
+    /// The connection was lost before the answer came; the outcome is unknown. Why it was lost is
+    /// in the [state](crate::Client::states) of the client.
     #[error("the connection was lost before the answer; the outcome is unknown")]
     Disconnected,
     /// The response is not of the expected type.
-    #[error("the response is not of the expected type")]
+    #[error("the response is not of the expected type: {0}")]
     Decode(#[source] serde_json::Error),
     /// A [blocking client](crate::blocking) within async code; nothing was sent.
     #[error(transparent)]

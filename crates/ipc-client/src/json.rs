@@ -78,6 +78,7 @@ impl RawJson {
         self.parse().unwrap_or_else(|_| self.to_string())
     }
 
+    /// Takes a payload, without copying it where it came in a buffer that can be shared.
     pub(crate) fn from_payload(payload: &Payload<'_>) -> Self {
         Self(
             payload

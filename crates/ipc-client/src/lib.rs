@@ -64,6 +64,7 @@ mod emit;
 mod error;
 mod exchange;
 mod feed;
+mod greeting;
 mod incoming;
 mod json;
 mod listing;
@@ -72,6 +73,7 @@ mod outbox;
 mod outgoing;
 mod pending;
 mod provider;
+mod reader;
 mod registration;
 mod restore;
 mod server;
@@ -87,7 +89,7 @@ mod writing;
 pub use ipc_wire::{Address, Code, Fault, InvalidAddress, InvalidName, InvalidPattern, Mode};
 
 pub use crate::{
-    address::default_address,
+    address::default_addresses,
     builder::{Builder, Reconnect},
     call::{Call, CallFuture, Object, RawCall, RawCallFuture},
     client::Client,

@@ -143,6 +143,11 @@ impl Outbox {
             Dialect::Seed => {
                 let mut encoded = Vec::new();
                 message.encode(&mut encoded, Dialect::Seed);
+                if self.message_bytes < encoded.len() {
+                    return Err(TooLarge {
+                        bytes: encoded.len(),
+                    });
+                }
                 self.seed.queued_bytes += encoded.len();
                 match request {
                     Some(id) => self.seed.requests.push_back((id, encoded)),
@@ -185,6 +190,11 @@ impl Outbox {
     /// In the seed dialect: an answer came; to which request.
     pub(crate) const fn answered(&mut self) -> Option<u64> {
         self.seed.outstanding.take()
+    }
+
+    /// In the seed dialect: whether a request has been written whose answer has not come.
+    pub(crate) const fn is_answer_due(&self) -> bool {
+        self.seed.outstanding.is_some()
     }
 
     /// In the seed dialect: how many messages without an answer were queued, and written.

@@ -45,7 +45,7 @@ impl Outgoing {
             Self::Event(event) => Message::Event(Event {
                 event: Text::from_literal(&event.name),
                 result: Payload::from_pretty_json(&event.result),
-                retain: event.retain,
+                retain: false,
                 id,
             }),
             Self::Listen(listen) => Message::Listen(Listen {
@@ -219,7 +219,6 @@ impl CallMessage {
 pub(crate) struct EventMessage {
     name: Vec<u8>,
     result: Vec<u8>,
-    pub(crate) retain: bool,
     pub(crate) is_confirmed: bool,
 }
 
@@ -231,7 +230,6 @@ impl EventMessage {
         Ok(Self {
             name: literal(name.as_str()),
             result: serde_json::to_vec(value)?,
-            retain: false,
             is_confirmed: true,
         })
     }

@@ -17,10 +17,12 @@ use tokio::{
 
 use crate::{
     ConnectionState, DisconnectReason, ObjectError, RegistrationState, RequestError,
+    address::Target,
     builder::Config,
-    core::{Core, Effects, Greeting, Link, Submitted, Timing},
+    core::{Core, Effects, Link, Submitted, Timing},
     deadlines,
     feed::Feed,
+    greeting::Greeting,
     incoming::CallId,
     objects::ObjectEntry,
     outgoing::{Outgoing, RegisterMessage},
@@ -33,7 +35,7 @@ use crate::{
 pub(crate) struct Shared {
     /// Itself, for the thread that looks after deadlines.
     this: Weak<Self>,
-    address: Address,
+    target: Target,
     config: Config,
     core: Mutex<Core>,
     /// There is something to write.
@@ -51,10 +53,10 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(address: Address, config: Config, greeting: Greeting) -> Arc<Self> {
+    pub(crate) fn new(target: Target, config: Config, greeting: Greeting) -> Arc<Self> {
         Arc::new_cyclic(|this| Self {
             this: Weak::clone(this),
-            address,
+            target,
             core: Mutex::new(Core::new(greeting, config.concurrent_calls)),
             config,
             write: Notify::new(),
@@ -67,8 +69,14 @@ impl Shared {
         })
     }
 
-    pub(crate) const fn address(&self) -> &Address {
-        &self.address
+    pub(crate) const fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Where the server of this connection is, or that of the last one.
+    pub(crate) fn address(&self) -> &Address {
+        self.target
+            .address(self.with_core(|core| core.greeting.place))
     }
 
     pub(crate) const fn config(&self) -> &Config {

@@ -24,8 +24,9 @@ const SEED_PAUSE: Duration = Duration::from_millis(100);
 ///
 /// # Errors
 ///
-/// Awaiting ends with [`WaitError::Missing`] when the time passes. When the connection is lost,
-/// it waits for the next one and asks again.
+/// Awaiting ends with [`WaitError::Missing`] when the time passes, or with
+/// [`WaitError::Request`] when the server could not be asked in that time. When the connection is
+/// lost, it waits for the next one and asks again.
 ///
 /// # Cancel safety
 ///

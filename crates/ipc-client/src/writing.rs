@@ -21,6 +21,10 @@ use crate::{
 /// with unread bytes in the socket could take back what the server has not read.
 const LINGER: Duration = Duration::from_secs(1);
 
+/// How long the reader has for what the server said before it closed, once nothing can be written
+/// any more.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// The pause after a message to a server of the seed system that has no answer: such a server
 /// takes what one read returns for one message.
 const SEED_PAUSE: Duration = Duration::from_millis(2);
@@ -61,6 +65,7 @@ impl Writer {
         let written = self.write_all().await;
         self.is_done = true;
         if let Err(error) = written {
+            tokio::time::sleep(LAST_WORDS).await;
             return DisconnectReason::Io(Arc::new(error));
         }
         tokio::time::sleep(LINGER).await;

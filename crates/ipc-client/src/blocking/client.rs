@@ -63,8 +63,8 @@ pub(crate) fn connect(builder: Builder) -> Result<Client, ConnectError> {
 }
 
 impl Client {
-    /// Connects to the server that [`default_address`](crate::default_address) finds; elsewhere
-    /// with [`Builder::connect_blocking`].
+    /// Connects to the server at the first of the [default addresses](crate::default_addresses)
+    /// that answers; elsewhere with [`Builder::connect_blocking`].
     ///
     /// # Errors
     ///
@@ -217,7 +217,7 @@ impl Client {
         self.wait(self.handle.client.stats())?
     }
 
-    /// Where the server is.
+    /// Where the server is; while there is no connection, where it was.
     #[must_use]
     pub fn address(&self) -> &Address {
         self.handle.client.address()

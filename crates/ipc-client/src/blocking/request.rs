@@ -124,11 +124,6 @@ impl Request<RawCall> {
 }
 
 impl Request<Emit> {
-    /// Asks the server to keep the value and to give it to those who listen later.
-    pub fn retain(self) -> Self {
-        self.map(Emit::retain)
-    }
-
     /// Asks for no answer: waiting ends with 0 as soon as the event is queued. [`Client::flush`]
     /// and [`Client::close`] wait until the server has taken all such events.
     pub fn unconfirmed(self) -> Self {

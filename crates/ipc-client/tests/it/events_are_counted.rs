@@ -32,12 +32,11 @@ async fn an_event_says_how_many_it_was_sent_to() {
     let server = Server::bind().await;
     let (client, mut peer) = server.connected().await;
     let (delivered, event) = tokio::join!(
-        client.emit("temp", &21.5).retain().into_future(),
+        client.emit("temp", &21.5).into_future(),
         peer.succeed_next()
     );
     assert_eq!(delivered.unwrap(), 1);
     assert_eq!(event["result"], 21.5);
-    assert_eq!(event["retain"], true);
 }
 
 #[tokio::test]

@@ -8,9 +8,11 @@
 mod peer;
 
 mod calls_end;
+mod connecting;
 mod events_are_counted;
 mod flushing;
 mod foreign_forms;
+mod hostile_servers;
 mod lists;
 mod providers_answer;
 mod reconnecting;

@@ -120,6 +120,11 @@ impl Peer {
         self.stream.write_all(text.as_bytes()).await.unwrap();
     }
 
+    /// Sends what may not be taken, to a client that may be gone.
+    pub(crate) async fn try_send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.stream.write_all(bytes).await
+    }
+
     pub(crate) async fn respond(&mut self, request: &Value, response: &Value) {
         self.send(&json!({"response": response, "id": request["id"]}))
             .await;

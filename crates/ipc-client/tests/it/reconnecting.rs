@@ -124,6 +124,19 @@ async fn the_servers_last_words_are_the_reason() {
         panic!("{reason:?}");
     };
     assert_eq!((code, &*message), (Some(Code::SlowConsumer), "too slow"));
+    for code in [
+        "busy",
+        "malformed",
+        "too_large",
+        "shutting_down",
+        "of_tomorrow",
+    ] {
+        let (client, mut peer) = server.connected_as(builder.clone()).await;
+        peer.send(&json!({"error": "go", "code": code})).await;
+        let reason = disconnected(&client).await;
+        let line = reason.to_string();
+        assert_eq!(line, "the server ended the connection: go", "{code}");
+    }
 
     let (client, mut peer) = server.connected_as(builder).await;
     peer.send(&json!({"event": "ipc.shutdown", "result": {"grace_ms": 10}}))
@@ -134,17 +147,55 @@ async fn the_servers_last_words_are_the_reason() {
 }
 
 #[tokio::test]
+async fn a_connection_that_ends_within_a_message_broke_no_protocol() {
+    let server = Server::bind().await;
+    let builder = server.client().reconnect(Reconnect::never());
+    let (client, mut peer) = server.connected_as(builder).await;
+    peer.send_text("{\"event\":\"e\",\"result\":\"half of")
+        .await;
+    drop(peer);
+    let reason = disconnected(&client).await;
+    assert!(matches!(reason, DisconnectReason::ClosedWithinMessage));
+    let line = reason.to_string();
+    assert!(line.contains("not read fast enough"), "{line}");
+}
+
+#[tokio::test]
+async fn a_complaint_about_one_event_is_the_reason_only_if_nothing_follows_it() {
+    let server = Server::bind().await;
+    let builder = server.client().reconnect(Reconnect::never());
+    let complaint = json!({"error": "reserved", "code": "denied"});
+    for (next, expected) in [
+        (
+            Some(json!({"event": "e", "result": 1})),
+            "the server closed the connection",
+        ),
+        (None, "the server ended the connection: reserved"),
+    ] {
+        let (client, mut peer) = server.connected_as(builder.clone()).await;
+        client.emit("e", &1).unconfirmed().await.unwrap();
+        assert_eq!(peer.next().await["event"], "e");
+        peer.send(&complaint).await;
+        if let Some(next) = next {
+            peer.send(&next).await;
+        }
+        drop(peer);
+        let reason = disconnected(&client).await;
+        assert_eq!(reason.to_string(), expected);
+    }
+}
+
+#[tokio::test]
 async fn connecting_fails_with_what_is_the_matter() {
     let server = Server::bind().await;
     let refuse = async {
         let mut peer = server.accept().await;
         let hello = peer.next().await;
         assert_eq!(hello["param"]["name"], "billing");
-        assert_eq!(hello["param"]["token"], "wrong");
         let answer = json!({"error": "who are you", "code": "auth_failed", "id": hello["id"]});
         peer.send(&answer).await;
     };
-    let builder = server.client().name("billing").token("wrong");
+    let builder = server.client().name("billing");
     let (refused, ()) = tokio::join!(builder.connect(), refuse);
     let Err(ConnectError::Refused { code, .. }) = refused else {
         panic!("{refused:?}");

@@ -115,3 +115,15 @@ async fn a_subscription_to_everything_does_not_get_the_servers_events_for_anothe
     let event = everything.recv().await.unwrap().unwrap();
     assert_eq!(event.name(), "app", "the first that it gets");
 }
+
+#[tokio::test]
+async fn an_unconfirmed_event_that_is_refused_leaves_the_connection_alone() {
+    let server = start_server();
+    let client = connect(&server, "client").await;
+    let id = client.id();
+    client.emit("ipc.nonsense", &1).unconfirmed().await.unwrap();
+    // The refusal comes before this answer.
+    client.ping().await.unwrap();
+    assert_eq!(client.id(), id);
+    assert!(client.is_connected());
+}

@@ -7,6 +7,7 @@ mod calling;
 mod events;
 mod examples;
 mod farewells;
+mod full;
 mod lists;
 mod restarts;
 mod runtimes;

@@ -48,15 +48,18 @@ pub(crate) async fn next_page(
     method: &str,
     listing: &mut Listing<RawJson>,
 ) -> anyhow::Result<Option<Vec<RawJson>>> {
-    listing.next_page().await.map_err(|error| match error {
-        RequestError::Unsupported
-        | RequestError::Refused {
-            code: Some(Code::MethodNotFound),
-            ..
-        } => anyhow::Error::new(RequestError::Unsupported)
-            .context(format!("{} does not know '{method}'", client.address())),
-        error => error.into(),
-    })
+    match listing.next_page().await {
+        Ok(page) => Ok(page),
+        Err(
+            RequestError::Unsupported
+            | RequestError::Refused {
+                code: Some(Code::MethodNotFound),
+                ..
+            },
+        ) => Err(RequestError::Unsupported)
+            .with_context(|| format!("{} does not know '{method}'", client.address())),
+        Err(error) => Err(explain(client, error.into()).await),
+    }
 }
 
 /// Asks the server itself and returns its response as it was written.
@@ -70,12 +73,38 @@ pub(crate) async fn ask(
             .with_context(|| format!("{} does not know '{method}'", client.address()));
     }
     let response = client.object("ipc").call_raw(method, param).await;
-    // What is not registered is what was asked about, not the server.
-    response.map_err(|error| match error {
-        CallError::MethodNotFound { .. } => anyhow::Error::new(RequestError::Unsupported)
-            .context(format!("{} does not know '{method}'", client.address())),
-        error => error.into(),
-    })
+    match response {
+        Ok(response) => Ok(response),
+        // What is not registered is what was asked about, not the server.
+        Err(CallError::MethodNotFound { .. }) => Err(RequestError::Unsupported)
+            .with_context(|| format!("{} does not know '{method}'", client.address())),
+        Err(error) => Err(explain(client, error.into()).await),
+    }
+}
+
+/// Says why the connection was lost where a request says only that it was.
+pub(crate) async fn explain(client: &Client, error: anyhow::Error) -> anyhow::Error {
+    let is_lost = matches!(
+        error.downcast_ref(),
+        Some(CallError::Disconnected | CallError::Closed)
+    ) || matches!(
+        error.downcast_ref(),
+        Some(RequestError::Disconnected | RequestError::Closed)
+    );
+    if !is_lost {
+        return error;
+    }
+    // The state follows the end of the requests at once.
+    let is_over = |state: &ConnectionState| !matches!(state, ConnectionState::Connected);
+    match client.states().wait_for(is_over).await {
+        Some(
+            ConnectionState::Disconnected { reason }
+            | ConnectionState::Closed {
+                reason: Some(reason),
+            },
+        ) => error.context(reason.to_string()),
+        _ => error,
+    }
 }
 
 /// Reports how the connection fares; ends when it is closed for good.
@@ -93,8 +122,7 @@ pub(crate) async fn watch(client: &Client, output: &Output) -> Lost {
             }
             ConnectionState::Disconnected { reason } if is_connected => {
                 is_connected = false;
-                let reason = anyhow::Error::new(reason);
-                let warning = format!("{reason:#}; connecting again");
+                let warning = format!("{reason}; connecting again");
                 output
                     .without_blocking(move |output| output.warn(&warning))
                     .await;

@@ -104,7 +104,7 @@ pub(crate) struct Verdict {
 
 impl Verdict {
     fn of(error: &anyhow::Error) -> Self {
-        let message = format!("{error:#}");
+        let message = one_line(error);
         let new = |exit, code| Self {
             exit,
             code,
@@ -150,6 +150,23 @@ impl Verdict {
         }
         new(Exit::Other, None)
     }
+}
+
+/// An error and its causes on one line. Errors of the library end with their causes, which are not
+/// said twice.
+pub(crate) fn one_line(error: &anyhow::Error) -> String {
+    let mut line = String::new();
+    for cause in error.chain() {
+        let words = cause.to_string();
+        if line.ends_with(&words) {
+            continue;
+        }
+        if !line.is_empty() {
+            line.push_str(": ");
+        }
+        line.push_str(&words);
+    }
+    line
 }
 
 /// `calc.divide: division by zero`: what was done, and the provider's words.
@@ -221,8 +238,21 @@ fn of_connect(error: &ConnectError, message: String) -> Verdict {
             );
             verdict(Exit::NoServer, None, message)
         }
+        ConnectError::NoServer { .. } => {
+            let message = format!(
+                "{message}; start one with 'ipc-server', or say with --address where it is"
+            );
+            verdict(Exit::NoServer, None, message)
+        }
+        ConnectError::NotInTime { after, source } => {
+            let last = of_connect(source, source.to_string());
+            let message = format!("{} (waited {after:?})", last.message);
+            verdict(last.exit, last.code, message)
+        }
         ConnectError::Refused { code, .. } => verdict(exit_of_code(*code), *code, message),
-        ConnectError::Address(AddressError::Invalid { .. }) => verdict(Exit::Usage, None, message),
+        ConnectError::Address(AddressError::Invalid { .. } | AddressError::Unusable(_)) => {
+            verdict(Exit::Usage, None, message)
+        }
         _ => verdict(Exit::NoServer, None, message),
     }
 }
@@ -303,6 +333,35 @@ mod tests {
             "no server at unix:/x: system says; start one with 'ipc-server --listen unix:/x', \
              or say with --address where it is"
         );
+    }
+
+    #[test]
+    fn every_address_that_was_tried_is_named_on_one_line() {
+        let attempts = ["unix:/a", "tcp://h:1"].map(|address| ConnectError::Io {
+            address: address.parse().unwrap(),
+            source: Arc::new(io::Error::other(format!("not at {address}"))),
+        });
+        let error = ConnectError::NoServer {
+            attempts: attempts.to_vec(),
+        };
+        let tried = "no server is running; tried unix:/a: not at unix:/a, tcp://h:1: not at \
+                     tcp://h:1; start one with 'ipc-server', or say with --address where it is";
+        assert_eq!(verdict(error.clone()), (Exit::NoServer, tried.to_owned()));
+
+        let waited = ConnectError::NotInTime {
+            after: Duration::from_secs(3),
+            source: Box::new(error),
+        };
+        let message = format!("{tried} (waited 3s)");
+        assert_eq!(verdict(waited), (Exit::NoServer, message));
+    }
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let cause = RawJson::from_text("{").unwrap_err();
+        let expected = format!("calc.add: the response is not of the expected type: {cause}");
+        let error = Err::<(), _>(CallError::Decode(cause)).context("calc.add");
+        assert_eq!(verdict(error.unwrap_err()).1, expected);
     }
 
     #[test]

@@ -219,12 +219,13 @@ pub enum RequestError {
     /// The value cannot be written as JSON; nothing was sent.
     #[error("the value cannot be written as JSON: {0}")]
     Encode(#[source] serde_json::Error),
-    /// The message is larger than the server takes; nothing was sent.
-    #[error("the message has {bytes} bytes and the server takes {limit_bytes}")]
+    /// The message is larger than the server or this client allows; nothing was sent.
+    #[error("the message has {bytes} bytes, and {limit_bytes} may be sent")]
     TooLarge {
         /// The size of the message.
         bytes: usize,
-        /// The server's limit.
+        /// The limit: the server's, or the client's own
+        /// ([`message_bytes`](crate::Builder::message_bytes)).
         limit_bytes: usize,
     },
     /// There was no connection, or its queue stayed full, until the time passed; nothing was
@@ -303,12 +304,13 @@ pub enum CallError {
     /// The argument cannot be written as JSON; nothing was sent.
     #[error("the argument cannot be written as JSON: {0}")]
     Encode(#[source] serde_json::Error),
-    /// The call is larger than the server takes; nothing was sent.
-    #[error("the call has {bytes} bytes and the server takes {limit_bytes}")]
+    /// The call is larger than the server or this client allows; nothing was sent.
+    #[error("the call has {bytes} bytes, and {limit_bytes} may be sent")]
     TooLarge {
         /// The size of the message.
         bytes: usize,
-        /// The server's limit.
+        /// The limit: the server's, or the client's own
+        /// ([`message_bytes`](crate::Builder::message_bytes)).
         limit_bytes: usize,
     },
     /// There was no connection, or its queue stayed full, until the call's time passed; nothing

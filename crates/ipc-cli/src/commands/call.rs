@@ -1,7 +1,5 @@
 //! `ipc call`: one call, and its response.
 
-use anyhow::Context;
-
 use crate::{
     args::{Call, Global},
     connection,
@@ -13,11 +11,14 @@ use crate::{
 pub(crate) async fn run(call: Call, global: &Global, output: &Output) -> anyhow::Result<()> {
     let param = param::read(&call.param)?;
     let client = connection::connect_once(global, "call", call.timeout.timeout).await?;
-    let response = client
-        .object(&call.object)
-        .call_raw(&call.method, param)
-        .await
-        .with_context(|| format!("{}.{}", call.object, call.method))?;
+    let called = client.object(&call.object).call_raw(&call.method, param);
+    let response = match called.await {
+        Ok(response) => response,
+        Err(error) => {
+            let error = connection::explain(&client, error.into()).await;
+            return Err(error.context(format!("{}.{}", call.object, call.method)));
+        }
+    };
     if output.is_text() {
         output.text(&json::show(response.as_str(), Layout::Pretty))?;
     } else {

@@ -1,6 +1,5 @@
 //! `ipc send`: one event, and how many got it.
 
-use anyhow::Context;
 use serde::Serialize;
 
 use crate::{
@@ -19,10 +18,13 @@ struct Sent {
 pub(crate) async fn run(send: Send, global: &Global, output: &Output) -> anyhow::Result<()> {
     let value = param::read(&send.value)?;
     let client = connection::connect_once(global, "send", send.timeout.timeout).await?;
-    let n_listeners = client
-        .emit(&send.event, &value)
-        .await
-        .with_context(|| format!("cannot send '{}'", send.event))?;
+    let n_listeners = match client.emit(&send.event, &value).await {
+        Ok(n_listeners) => n_listeners,
+        Err(error) => {
+            let error = connection::explain(&client, error.into()).await;
+            return Err(error.context(format!("cannot send '{}'", send.event)));
+        }
+    };
     let delivered = (!client.is_seed()).then_some(n_listeners);
     if output.is_text() {
         output.text(&match delivered {

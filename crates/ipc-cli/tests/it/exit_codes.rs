@@ -1,6 +1,6 @@
 //! Every exit code, and the one line on standard error that goes with it.
 
-use std::net::TcpListener;
+use std::{io::Write, net::TcpListener, thread};
 
 use crate::tool::{Bus, ipc, run};
 
@@ -203,4 +203,83 @@ fn with_json_an_error_is_an_object() {
             assert_eq!(ended.stderr, format!("{line}\n"));
         }
     }
+}
+
+/// Answers each of so many connections with some bytes, without reading, and closes it; or sends
+/// them again and again until the client closes. The bytes that each took are returned.
+fn scripted(script: &'static [(&'static str, bool)]) -> (String, thread::JoinHandle<Vec<usize>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("tcp://{}", listener.local_addr().unwrap());
+    let serving = thread::spawn(move || {
+        let mut counts = Vec::new();
+        for (bytes, is_endless) in script {
+            let (mut stream, _) = listener.accept().unwrap();
+            let hello = "{\"response\":{\"protocol\":1,\"limits\":{\"message_bytes\":\
+                         4611686018427387904}},\"id\":0}\n";
+            let mut n_bytes = 0;
+            if *is_endless {
+                stream.write_all(hello.as_bytes()).unwrap();
+                stream.write_all(b"{\"response\":\"").unwrap();
+                let bytes = bytes.repeat(64 * 1024);
+                while n_bytes < 256 * 1024 * 1024 && stream.write_all(bytes.as_bytes()).is_ok() {
+                    n_bytes += bytes.len();
+                }
+            } else {
+                stream.write_all(bytes.as_bytes()).unwrap();
+            }
+            counts.push(n_bytes);
+        }
+        counts
+    });
+    (address, serving)
+}
+
+#[test]
+fn whoever_is_refused_at_the_door_is_told_why() {
+    let busy = "{\"error\":\"the server is full\",\"code\":\"busy\"}\n";
+    let script = vec![(busy, false); 4].leak();
+    let (address, serving) = scripted(script);
+    for args in [
+        &["list"][..],
+        &["call", "o", "m"],
+        &["send", "e", "1"],
+        &["listen", "e"],
+    ] {
+        let mut command = ipc(args);
+        command.args(["--address", &address]);
+        let ended = run(command);
+        assert_eq!(ended.code, 7, "{ended:?}");
+        assert_eq!(
+            ended.stderr,
+            "ipc: refused by the server: the server is full\n"
+        );
+    }
+    serving.join().unwrap();
+}
+
+#[test]
+fn a_server_that_sends_without_end_is_left() {
+    let (address, serving) = scripted(&[("x", true)]);
+    let ended = run(ipc(&["call", "o", "m", "--address", &address]));
+    let n_bytes = serving.join().unwrap()[0];
+    // A message of the largest size, and what the sockets hold.
+    assert!(n_bytes < 64 * 1024 * 1024, "{n_bytes}");
+    assert_eq!((ended.code, ended.stdout.as_str()), (6, ""), "{ended:?}");
+    assert_eq!(ended.stderr.lines().count(), 1, "{ended:?}");
+    assert!(
+        ended
+            .stderr
+            .contains("o.m: the server broke the protocol: a message may have"),
+        "{ended:?}"
+    );
+}
+
+#[test]
+fn port_0_is_no_address_of_a_server() {
+    let ended = run(ipc(&["list", "--address", "127.0.0.1:0"]));
+    assert_eq!(ended.code, 2, "{ended:?}");
+    assert!(
+        ended.stderr.contains("port 0 lets a server choose"),
+        "{ended:?}"
+    );
 }

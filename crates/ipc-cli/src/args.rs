@@ -162,10 +162,32 @@ pub(crate) struct Call {
     /// The method's name
     pub(crate) method: String,
     /// The parameter: JSON, key=value…, - for standard input, or @FILE; without it there is none
-    #[arg(value_name = "PARAM", allow_negative_numbers = true)]
+    #[arg(id = "value", value_name = "PARAM", allow_negative_numbers = true)]
     pub(crate) param: Vec<String>,
     #[command(flatten)]
+    pub(crate) text: Text,
+    #[command(flatten)]
     pub(crate) timeout: Timeout,
+}
+
+/// Values that are text, whatever they look like.
+#[derive(Debug, Default, ClapArgs)]
+pub(crate) struct Text {
+    /// Add this key to the key=value pairs; its value is this text, even if it looks like JSON
+    #[arg(long, short, value_name = "KEY=TEXT", allow_hyphen_values = true)]
+    pub(crate) field: Vec<String>,
+    /// The value is this text as a JSON string, even if it looks like JSON or an option
+    #[arg(
+        long, short, value_name = "TEXT", allow_hyphen_values = true,
+        conflicts_with_all = ["value", "field"]
+    )]
+    pub(crate) string: Option<String>,
+    /// The value is what this file holds, or standard input (-), as one JSON string
+    #[arg(
+        long, value_name = "FILE", value_hint = ValueHint::FilePath,
+        conflicts_with_all = ["value", "field", "string"]
+    )]
+    pub(crate) string_file: Option<String>,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -176,7 +198,22 @@ pub(crate) struct Send {
     #[arg(value_name = "VALUE", allow_negative_numbers = true)]
     pub(crate) value: Vec<String>,
     #[command(flatten)]
+    pub(crate) text: Text,
+    #[command(flatten)]
+    pub(crate) lines: Lines,
+    #[command(flatten)]
     pub(crate) timeout: Timeout,
+}
+
+/// Many events, one a line.
+#[derive(Clone, Copy, Debug, ClapArgs)]
+pub(crate) struct Lines {
+    /// Send an event for each line of standard input, which is JSON
+    #[arg(long, conflicts_with_all = ["value", "field", "string", "string_file"])]
+    pub(crate) lines: bool,
+    /// Send an event for each line of standard input, which is text
+    #[arg(long, conflicts_with_all = ["value", "field", "string", "string_file", "lines"])]
+    pub(crate) string_lines: bool,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -237,7 +274,8 @@ pub(crate) struct Serve {
     /// How the name is shared with other providers
     #[arg(long, value_name = "MODE", value_enum, default_value = "exclusive")]
     pub(crate) mode: ServeMode,
-    /// What `ipc describe` shows: a JSON object with doc, methods and events, or @FILE
+    /// What `ipc describe` shows: a JSON object with doc, methods and events, @FILE, or - for
+    /// standard input
     #[arg(long, value_name = "JSON")]
     pub(crate) interface: Option<String>,
     /// How many calls run at once; further ones wait
@@ -248,7 +286,8 @@ pub(crate) struct Serve {
     pub(crate) jobs: u16,
     /// Kill CMD after this time, such as 500ms, 2s, 1m, and answer an error
     #[arg(
-        long, short, value_name = "DURATION", conflicts_with_all = ["echo", "reply"], value_parser = parse_positive
+        long, short, value_name = "DURATION", value_parser = parse_positive,
+        conflicts_with_all = ["echo", "reply", "string", "string_file"]
     )]
     pub(crate) timeout: Option<Duration>,
 }
@@ -263,9 +302,15 @@ pub(crate) struct Answer {
     /// Answer with what a shell command prints: the method is $1, the parameter standard input
     #[arg(long, value_name = "CMD")]
     pub(crate) exec: Option<String>,
-    /// Answer with this JSON value, or that of @FILE
-    #[arg(long, value_name = "JSON", allow_hyphen_values = true)]
+    /// Answer with this value: JSON, key=value, - for standard input, or @FILE
+    #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
     pub(crate) reply: Option<String>,
+    /// Answer with this text as a JSON string, even if it looks like JSON or an option
+    #[arg(long, short, value_name = "TEXT", allow_hyphen_values = true)]
+    pub(crate) string: Option<String>,
+    /// Answer with what this file holds, or standard input (-), as one JSON string
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) string_file: Option<String>,
 }
 
 /// How a name is shared.

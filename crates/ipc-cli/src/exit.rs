@@ -22,7 +22,7 @@ pub(crate) enum Exit {
 }
 
 /// What was asked for makes no sense.
-#[derive(Debug)]
+#[derive(Debug, Eq, PartialEq)]
 pub(crate) struct Usage(pub(crate) String);
 
 impl fmt::Display for Usage {

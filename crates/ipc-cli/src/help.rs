@@ -50,12 +50,17 @@ macro_rules! value_help {
         "\
 Values:
   key=value…  an object; each value is JSON if it is valid JSON, else a string:
-              a=1 b=true c='[1,2]' name=World zip='\"01234\"'
+              a=1 b=true c='[1,2]' name=World
               Keys are taken as they are: a.b=1 makes {\"a.b\":1}.
+  key:=JSON   the same, and an error if it is not JSON
+  -f key=TEXT the same with a string, whatever it looks like: -f zip=01234 -f name=\"$name\"
   JSON        one argument that is a number or begins with { [ or \", or is true, false or null;
               sent as it is written, digit for digit
-  -           JSON from standard input
-  @FILE       JSON from a file"
+  -s TEXT     a string, whatever it looks like: -s 'hello world', -s \"$message\"
+  - or @-     JSON from standard input
+  @FILE       JSON from a file, in UTF-8
+  --string-file FILE
+              a string: all of the file, or of standard input (-), line breaks included"
     };
 }
 
@@ -65,6 +70,7 @@ Examples:
   ipc call calc add a=1 b=2
   ipc call calc add '{\"a\":1,\"b\":2}'
   ipc call calc sum '[1,2,3]' --timeout 500ms
+  ipc call greeter greet -s World
   date +%s | ipc call clock set -
   ipc call ipc ping                 the object ipc is the server itself
 
@@ -82,14 +88,23 @@ pub(crate) const SEND: &str = concat!(
 Examples:
   ipc send temp 21.5
   ipc send door.opened id=3 by=alice
-  sensors -j | jq -c . | ipc send sensors -
+  ipc send chat -s 'hello world'
+  sensors -j | ipc send sensors -
+  journalctl -f -o json | ipc send journal --lines
+  tail -f app.log | ipc send log.app --string-lines
 
 ",
     value_help!(),
     "
 
+Lines:
+  With --lines each line of standard input is JSON and an event of its own, with --string-lines it
+  is text. They are sent as they come and in their order; blank lines are skipped. The first line
+  that cannot be sent ends it: the error says which one it is and how many events were sent.
+
 Output:
-  {\"delivered\":3}: how many connections the event was sent to; null if the server does not say."
+  {\"delivered\":3}: how many connections the event was sent to; null if the server does not say.
+  Of lines, at their end: {\"sent\":1000,\"delivered\":3000}."
 );
 
 pub(crate) const LIST: &str = "\
@@ -136,7 +151,8 @@ Output:
 pub(crate) const SERVE: &str = "\
 Examples:
   ipc serve echo --echo
-  ipc serve version --reply '\"1.4\"'
+  ipc serve version -s 1.4
+  ipc serve limits --reply '{\"max\":10}'
   ipc serve calc --exec 'jq .a+.b'
   ipc serve disk --exec 'df -h /' --mode shared
   ipc serve job --exec './job.sh \"$1\"' --jobs 1 --timeout 1m

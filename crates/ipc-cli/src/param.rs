@@ -1,45 +1,82 @@
-//! The value that a command line gives: JSON, `key=value…`, `-` or `@file`.
+//! The value that a command line gives: JSON, `key=value…`, `-`, `@file`, or text.
 //!
-//! JSON goes out as it was written: numbers digit for digit, keys in their order.
+//! JSON goes out as it was written: numbers digit for digit, keys in their order. What is given as
+//! text is a JSON string, whatever it looks like.
 
-use std::{collections::HashSet, fs, io::Read};
+mod advice;
+mod pairs;
+mod source;
+
+pub(crate) use self::source::{MAX_BYTES, text_of};
 
 use ipc_client::RawJson;
 
-use crate::{exit::Usage, stream::Stdin};
+use self::source::Source;
+use crate::{args::Text, exit::Usage};
 
-/// The most that is read from a file or from standard input: what the server takes in a message.
-/// A larger value would be refused after it was read, however large it is.
-const MAX_BYTES: usize = 16 * 1024 * 1024;
-
-/// Reads the words that stand where a value may; none when there are none.
-pub(crate) fn read(words: &[String]) -> Result<Option<RawJson>, Usage> {
+/// Reads the words that stand where a value may, or the text that stands for them; none when there
+/// is neither.
+pub(crate) fn read(words: &[String], text: &Text) -> Result<Option<RawJson>, Usage> {
+    if let Some(text) = &text.string {
+        return string(text).map(Some);
+    }
+    if let Some(path) = &text.string_file {
+        return string(&Source::new(path)?.read_text()?).map(Some);
+    }
+    if !text.field.is_empty() {
+        return pairs::read(words, &text.field).map(Some);
+    }
     match words {
         [] => Ok(None),
-        [word] => read_one(word).map(Some),
-        pairs => from_pairs(pairs).map(Some),
+        [word] => read_word(word).map(Some),
+        words => pairs::read(words, &[]).map(Some),
     }
 }
 
-/// Reads JSON, or `@file`.
-pub(crate) fn read_json(word: &str) -> Result<RawJson, Usage> {
-    match word.strip_prefix('@') {
-        Some(path) => read_file(path),
-        None => parse("the argument", word),
-    }
-}
-
-fn read_one(word: &String) -> Result<RawJson, Usage> {
+/// Reads a value that is one word.
+pub(crate) fn read_word(word: &str) -> Result<RawJson, Usage> {
     if word == "-" {
-        return read_all("standard input", Stdin);
+        return Source::StandardInput.read_json();
     }
     if let Some(path) = word.strip_prefix('@') {
-        return read_file(path);
+        if path.is_empty() {
+            let text = advice::as_text(word);
+            return Err(Usage(format!(
+                "a file name is missing after '@', as in @param.json ({text})"
+            )));
+        }
+        let source = Source::new(path)?;
+        return source.read_json().map_err(|Usage(message)| {
+            // A name of a person, rather than of a file.
+            let advice = if source.exists() {
+                String::new()
+            } else {
+                format!(" ({})", advice::as_text(word))
+            };
+            Usage(message + &advice)
+        });
     }
     if looks_like_json(word) {
-        return parse("the argument", word);
+        return parse("the argument", word).map_err(|Usage(message)| {
+            // With a bracket or a quote it is meant as JSON, and broken.
+            if word.trim_start().starts_with(['{', '[', '"']) {
+                return Usage(message);
+            }
+            Usage(format!("{message} ({})", advice::as_text(word)))
+        });
     }
-    from_pairs(std::slice::from_ref(word))
+    pairs::read(&[word.to_owned()], &[])
+}
+
+/// Reads JSON text; `name` is what an error calls it.
+pub(crate) fn parse(name: &str, text: &str) -> Result<RawJson, Usage> {
+    RawJson::from_text(text.trim_end())
+        .map_err(|error| Usage(format!("{name} is not JSON: {error}")))
+}
+
+/// A JSON string.
+pub(crate) fn string(text: &str) -> Result<RawJson, Usage> {
+    RawJson::new(text).map_err(|error| Usage(error.to_string()))
 }
 
 /// Whether a word is meant as JSON: then it is never taken for `key=value`.
@@ -47,64 +84,9 @@ fn looks_like_json(word: &str) -> bool {
     let word = word.trim();
     let unsigned = word.strip_prefix('-').unwrap_or(word);
     word.starts_with(['{', '[', '"'])
-        || unsigned.starts_with(|c: char| c.is_ascii_digit())
+        // A number has no '=' in it, a key such as '2fa' may begin with a digit.
+        || (unsigned.starts_with(|c: char| c.is_ascii_digit()) && !word.contains('='))
         || matches!(word, "true" | "false" | "null")
-}
-
-fn read_file(path: &str) -> Result<RawJson, Usage> {
-    match fs::File::open(path) {
-        Ok(file) => read_all(path, file),
-        Err(error) => Err(Usage(format!("cannot read {path}: {error}"))),
-    }
-}
-
-fn read_all(name: &str, reader: impl Read) -> Result<RawJson, Usage> {
-    let mut text = Vec::new();
-    reader
-        .take(MAX_BYTES as u64 + 1)
-        .read_to_end(&mut text)
-        .map_err(|error| Usage(format!("cannot read {name}: {error}")))?;
-    if MAX_BYTES < text.len() {
-        return Err(Usage(format!("{name} has more than 16 MiB")));
-    }
-    let text = String::from_utf8(text)
-        .map_err(|error| Usage(format!("{name} is not UTF-8: {}", error.utf8_error())))?;
-    if text.trim().is_empty() {
-        return Err(Usage(format!("{name} is empty")));
-    }
-    parse(name, &text)
-}
-
-fn parse(name: &str, text: &str) -> Result<RawJson, Usage> {
-    RawJson::from_text(text.trim_end())
-        .map_err(|error| Usage(format!("{name} is not JSON: {error}")))
-}
-
-/// Makes an object of `key=value` words; nothing is nested.
-fn from_pairs(words: &[String]) -> Result<RawJson, Usage> {
-    let mut object = String::from("{");
-    let mut keys = HashSet::new();
-    for word in words {
-        let Some((key, value)) = word.split_once('=').filter(|(key, _)| !key.is_empty()) else {
-            return Err(Usage(format!(
-                "'{word}' is neither JSON nor key=value; a JSON string is written '\"text\"'"
-            )));
-        };
-        if !keys.insert(key) {
-            return Err(Usage(format!("the key '{key}' is given twice")));
-        }
-        if 1 < keys.len() {
-            object.push(',');
-        }
-        object.push_str(&serde_json::Value::from(key).to_string());
-        object.push(':');
-        match RawJson::from_text(value.trim()) {
-            Ok(json) => object.push_str(json.as_str()),
-            Err(_not_json) => object.push_str(&serde_json::Value::from(value).to_string()),
-        }
-    }
-    object.push('}');
-    parse("the argument", &object)
 }
 
 #[cfg(test)]
@@ -112,8 +94,12 @@ mod tests {
     use super::*;
 
     fn read_line(line: &[&str]) -> Result<String, String> {
+        read_with(line, Text::default())
+    }
+
+    fn read_with(line: &[&str], text: Text) -> Result<String, String> {
         let words: Vec<_> = line.iter().map(|&word| word.to_owned()).collect();
-        match read(&words) {
+        match read(&words, &text) {
             Ok(param) => Ok(param.map_or_else(String::new, |param| param.to_string())),
             Err(Usage(message)) => Err(message),
         }
@@ -136,43 +122,95 @@ mod tests {
     }
 
     #[test]
-    fn pairs_make_an_object() {
-        for (line, json) in [
-            (&["a=1", "b=2"][..], r#"{"a":1,"b":2}"#),
-            (&["city=Paris"], r#"{"city":"Paris"}"#),
-            (
-                &["a=1.10", "b=\"3\"", "c=[1,{}]", "d=null"],
-                r#"{"a":1.10,"b":"3","c":[1,{}],"d":null}"#,
-            ),
-            (
-                &["text=a \"b\" = c", "empty="],
-                r#"{"text":"a \"b\" = c","empty":""}"#,
-            ),
-            (&["a.b=1"], r#"{"a.b":1}"#),
-            (&["broken={"], r#"{"broken":"{"}"#),
-            (&["zero=007"], r#"{"zero":"007"}"#),
+    fn text_is_a_string_whatever_it_looks_like() {
+        for text in [
+            "hi",
+            "",
+            "007",
+            "null",
+            "true",
+            "a=b",
+            "@x",
+            "-",
+            "{\"a\":1}",
+            "\"q\"",
+            "é\n",
         ] {
-            assert_eq!(read_line(line).unwrap(), json);
+            let string = Text {
+                string: Some(text.to_owned()),
+                ..Text::default()
+            };
+            let json = serde_json::Value::from(text).to_string();
+            assert_eq!(read_with(&[], string).unwrap(), json);
+            let field = Text {
+                field: vec![format!("k={text}")],
+                ..Text::default()
+            };
+            assert_eq!(
+                read_with(&["a=1"], field).unwrap(),
+                format!("{{\"a\":1,\"k\":{json}}}")
+            );
         }
     }
 
     #[test]
-    fn what_is_neither_is_said_in_one_line() {
+    fn what_is_no_value_is_said_in_one_line_with_what_to_write() {
         for (line, expected) in [
             (
                 &["{\"a\":}"][..],
-                "not JSON: expected value at line 1 column 6",
+                "the argument is not JSON: expected value at line 1 column 6",
             ),
-            (&["12x"], "not JSON: trailing characters at line 1 column 3"),
-            (&["hello"], "'hello' is neither JSON nor key=value"),
-            (&["a=1", "{}"], "'{}' is neither JSON nor key=value"),
+            (
+                &["12x"],
+                "not JSON: trailing characters at line 1 column 3 (as text, write -s 12x)",
+            ),
+            (&["007"], "(as text, write -s 007)"),
+            (
+                &["hello"],
+                "'hello' is neither JSON nor key=value (as text, write -s hello)",
+            ),
+            (&["it's me"], r"(as text, write -s 'it'\''s me')"),
             (&["=1"], "'=1' is neither"),
             (&["a=1", "a=2"], "the key 'a' is given twice"),
             (&["@/does/not/exist"], "cannot read /does/not/exist: "),
+            (
+                &["@/does/not/exist"],
+                "(as text, write -s @/does/not/exist)",
+            ),
+            (&["@"], "a file name is missing after '@'"),
         ] {
             let message = read_line(line).unwrap_err();
             assert!(message.contains(expected), "{message}");
             assert!(!message.contains('\n'));
+        }
+    }
+
+    #[test]
+    fn several_values_are_named_as_what_they_are() {
+        for (line, expected) in [
+            (
+                &["1", "2"][..],
+                "there are 2 values, and one is sent; an array is written '[1,2]'",
+            ),
+            (
+                &["1", "{\"a\": 1}", "null"],
+                "there are 3 values, and one is sent; an array is written '[1,{\"a\": 1},null]'",
+            ),
+            (
+                &["hello", "world"],
+                "there are 2 values, and one is sent; text of several words is written \
+                 -s 'hello world'",
+            ),
+            (&["a=1", "{}"], "'{}' is not key=value, as other values are"),
+            (&["a=1", "-"], "'-' must be the only value"),
+            (&["@a", "@b"], "'@a' must be the only value"),
+            (
+                &["{\"a\":\"x=y\"}", "b=1"],
+                "is not key=value, as other values are",
+            ),
+        ] {
+            let message = read_line(line).unwrap_err();
+            assert!(message.contains(expected), "{message}");
         }
     }
 }

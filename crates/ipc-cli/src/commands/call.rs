@@ -9,7 +9,7 @@ use crate::{
 };
 
 pub(crate) async fn run(call: Call, global: &Global, output: &Output) -> anyhow::Result<()> {
-    let param = param::read(&call.param)?;
+    let param = param::read(&call.param, &call.text)?;
     let client = connection::connect_once(global, "call", call.timeout.timeout).await?;
     let called = client.object(&call.object).call_raw(&call.method, param);
     let response = match called.await {

@@ -1,4 +1,6 @@
-//! `ipc send`: one event, and how many got it.
+//! `ipc send`: one event, or one for each line, and how many got it.
+
+mod lines;
 
 use serde::Serialize;
 
@@ -16,7 +18,10 @@ struct Sent {
 }
 
 pub(crate) async fn run(send: Send, global: &Global, output: &Output) -> anyhow::Result<()> {
-    let value = param::read(&send.value)?;
+    if let Some(form) = lines::Form::of(send.lines) {
+        return lines::run(&send, form, global, output).await;
+    }
+    let value = param::read(&send.value, &send.text)?;
     let client = connection::connect_once(global, "send", send.timeout.timeout).await?;
     let n_listeners = match client.emit(&send.event, &value).await {
         Ok(n_listeners) => n_listeners,

@@ -87,7 +87,7 @@ impl Drop for StopOnDrop {
 /// An interface is checked here, for the server keeps any object and refuses all else in its own
 /// words.
 fn read_interface(word: &str) -> Result<RawJson, Usage> {
-    let interface = param::read_json(word)?;
+    let interface = param::read_word(word)?;
     if interface.as_str().trim_start().starts_with('{') {
         Ok(interface)
     } else {
@@ -167,14 +167,17 @@ enum Answer {
 
 impl Answer {
     fn new(answer: args::Answer, timeout: Option<Duration>) -> anyhow::Result<Self> {
-        match (answer.reply, answer.exec) {
-            (Some(word), _) => Ok(Self::Reply(param::read_json(&word)?)),
-            (None, Some(command)) => {
-                let exec = Exec::new(command, timeout).context("cannot run commands")?;
-                Ok(Self::Exec(exec))
-            }
-            (None, None) => Ok(Self::Echo),
+        if let Some(command) = answer.exec {
+            let exec = Exec::new(command, timeout).context("cannot run commands")?;
+            return Ok(Self::Exec(exec));
         }
+        let text = args::Text {
+            field: Vec::new(),
+            string: answer.string,
+            string_file: answer.string_file,
+        };
+        let reply = param::read(answer.reply.as_slice(), &text)?;
+        Ok(reply.map_or(Self::Echo, Self::Reply))
     }
 
     /// Ends what runs to answer calls.

@@ -39,7 +39,10 @@ fn a_dash_is_standard_input() {
     let call = || bus.command(&["call", "echo", "m", "-"]);
     assert_eq!(run_with_input(call(), "{\"a\":1}\n").stdout, "{\"a\":1}\n");
     for (input, message) in [
-        ("", "ipc: standard input is empty\n"),
+        (
+            "",
+            "ipc: standard input is empty, which is not JSON (for no value, leave it out)\n",
+        ),
         (
             "{\n\"a\":x}",
             "ipc: standard input is not JSON: expected value at line 2 column 5\n",
@@ -63,6 +66,119 @@ fn an_at_sign_is_a_file() {
     let ended = bus.run(&["call", "echo", "m", &file]);
     assert_eq!(ended.code, 2);
     assert!(ended.stderr.starts_with("ipc: cannot read "), "{ended:?}");
+}
+
+#[test]
+fn text_is_a_string_whatever_it_looks_like() {
+    let bus = Bus::start();
+    let _echo = bus.serve("echo", &["--echo"]);
+    for text in ["hi", "", "007", "null", "a=b", "@x", "-", "--help", "[1]"] {
+        let json = serde_json::Value::from(text).to_string();
+        let printed = bus.print(&["call", "echo", "m", "-s", text]);
+        assert_eq!(printed, format!("{json}\n"));
+        let field = format!("k={text}");
+        let printed = bus.print(&["call", "echo", "m", "a=1", "-f", &field]);
+        assert_eq!(printed, format!("{{\"a\":1,\"k\":{json}}}\n"));
+        let _said = bus.serve("said", &["-s", text]);
+        assert_eq!(bus.print(&["call", "said", "m"]), format!("{json}\n"));
+    }
+}
+
+#[test]
+fn a_file_or_standard_input_may_be_text() {
+    let bus = Bus::start();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("text");
+    fs::write(&path, "one\r\n\"two\"\n").unwrap();
+    let path = path.to_str().unwrap();
+    let json = "\"one\\r\\n\\\"two\\\"\\n\"\n";
+    let _echo = bus.serve("echo", &["--echo"]);
+    let _said = bus.serve("said", &["--string-file", path]);
+    assert_eq!(bus.print(&["call", "said", "m"]), json);
+    let call = ["call", "echo", "m", "--string-file"];
+    assert_eq!(bus.print(&[&call[..], &[path]].concat()), json);
+    let stdin = bus.command(&[&call[..], &["-"]].concat());
+    assert_eq!(run_with_input(stdin, "null").stdout, "\"null\"\n");
+}
+
+#[test]
+fn an_at_sign_with_a_dash_is_standard_input_too() {
+    let bus = Bus::start();
+    let _echo = bus.serve("echo", &["--echo"]);
+    let call = bus.command(&["call", "echo", "m", "@-"]);
+    assert_eq!(run_with_input(call, "[1]\n").stdout, "[1]\n");
+}
+
+#[test]
+fn what_cannot_be_read_is_named_with_what_to_do() {
+    let bus = Bus::start();
+    let directory = tempfile::tempdir().unwrap();
+    let file = |name: &str, bytes: &[u8]| {
+        let path = directory.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let missing = directory.path().join("missing").display().to_string();
+    let empty = file("empty", b" \n");
+    let latin = file("latin", b"\"\xe9\"");
+    for (word, message) in [
+        (
+            "@".to_owned(),
+            "a file name is missing after '@'".to_owned(),
+        ),
+        (
+            format!("@{missing}"),
+            format!("cannot read {missing}: No such file"),
+        ),
+        (
+            format!("@{missing}"),
+            format!("(as text, write -s @{missing}"),
+        ),
+        (
+            format!("@{}", directory.path().display()),
+            "it is a directory".to_owned(),
+        ),
+        (format!("@{empty}"), format!("{empty} is empty")),
+        (format!("@{latin}"), format!("{latin} is not UTF-8")),
+        (format!("@{latin}"), "iconv".to_owned()),
+        (
+            "@/dev/zero".to_owned(),
+            "/dev/zero exceeds 16 MiB".to_owned(),
+        ),
+    ] {
+        for args in [
+            &["call", "o", "m", &word][..],
+            &["send", "e", &word],
+            &["serve", "o", "--reply", &word],
+            &["serve", "o", "--echo", "--interface", &word],
+        ] {
+            let ended = bus.run(args);
+            assert_eq!((ended.code, ended.stdout.as_str()), (2, ""), "{args:?}");
+            assert!(ended.stderr.contains(&message), "{args:?} {ended:?}");
+            assert_eq!(ended.stderr.lines().count(), 1, "{ended:?}");
+        }
+    }
+}
+
+#[test]
+fn plain_text_is_refused_with_how_to_write_it_in_every_command() {
+    let bus = Bus::start();
+    let hint = "'hi' is neither JSON nor key=value (as text, write -s hi)\n";
+    for args in [
+        &["call", "o", "m", "hi"][..],
+        &["send", "e", "hi"],
+        &["serve", "o", "--reply", "hi"],
+    ] {
+        let ended = bus.run(args);
+        assert_eq!(
+            (ended.code, ended.stderr),
+            (2, format!("ipc: {hint}")),
+            "{args:?}"
+        );
+    }
+    let ended = bus.run(&["call", "o", "m", "1", "2"]);
+    let hint = "ipc: there are 2 values, and one is sent; an array is written '[1,2]'\n";
+    assert_eq!((ended.code, ended.stderr.as_str()), (2, hint));
 }
 
 #[test]

@@ -44,15 +44,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     say("\nA fourth process listens, and a fifth sends it an event:");
     let mut listener = Started::start(
         ipc(address)
-            .args([
-                "listen",
-                "--pattern",
-                "room.*.temp",
-                "-n",
-                "1",
-                "--timeout",
-                "30s",
-            ])
+            .args(["listen", "room.*.temp", "-n", "1", "--timeout", "30s"])
             .stdout(Stdio::piped())
             .stderr(Stdio::piped()),
     )?;
@@ -62,9 +54,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         "ipc send room.kitchen.temp 21.5",
     )?;
     let event = listener.first_line()?;
-    say(&format!(
-        "$ ipc listen --pattern 'room.*.temp' -n 1\n{event}"
-    ));
+    say(&format!("$ ipc listen 'room.*.temp' -n 1\n{event}"));
     if event != r#"{"event":"room.kitchen.temp","result":21.5}"# {
         bail!("the listener received something else");
     }

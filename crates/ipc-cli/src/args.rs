@@ -167,6 +167,8 @@ pub(crate) struct Call {
     #[command(flatten)]
     pub(crate) text: Text,
     #[command(flatten)]
+    pub(crate) literal: Literal,
+    #[command(flatten)]
     pub(crate) timeout: Timeout,
 }
 
@@ -190,6 +192,14 @@ pub(crate) struct Text {
     pub(crate) string_file: Option<String>,
 }
 
+/// Whether a name is taken as it is.
+#[derive(Clone, Copy, Debug, ClapArgs)]
+pub(crate) struct Literal {
+    /// Take the name as it is, even if it looks like a pattern
+    #[arg(long)]
+    pub(crate) literal: bool,
+}
+
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Send {
     /// The event's name
@@ -201,6 +211,8 @@ pub(crate) struct Send {
     pub(crate) text: Text,
     #[command(flatten)]
     pub(crate) lines: Lines,
+    #[command(flatten)]
+    pub(crate) literal: Literal,
     #[command(flatten)]
     pub(crate) timeout: Timeout,
 }
@@ -218,12 +230,14 @@ pub(crate) struct Lines {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Listen {
-    /// The events' names, or patterns with --pattern
+    /// The events' names, or patterns: dots separate tokens, * is one token, > the rest
     #[arg(value_name = "EVENT", required = true)]
     pub(crate) events: Vec<String>,
-    /// The names are patterns: dots separate tokens, * is one token, > the rest
-    #[arg(long, short)]
+    /// Take every name as a pattern; one with * or > is a pattern anyway
+    #[arg(long, short, conflicts_with = "literal")]
     pub(crate) pattern: bool,
+    #[command(flatten)]
+    pub(crate) literal: Literal,
     /// End after so many events
     #[arg(long, short = 'n', value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) count: Option<u64>,
@@ -237,6 +251,8 @@ pub(crate) struct Wait {
     /// The objects' names
     #[arg(value_name = "OBJECT", required = true)]
     pub(crate) objects: Vec<String>,
+    #[command(flatten)]
+    pub(crate) literal: Literal,
     /// How long to wait, such as 500ms, 2s, 1m or never; 0 only looks
     #[arg(long, short, value_name = "DURATION", default_value = "never", value_parser = parse_duration)]
     pub(crate) timeout: Patience,
@@ -246,6 +262,8 @@ pub(crate) struct Wait {
 pub(crate) struct Describe {
     /// The object's name; ipc is the server itself
     pub(crate) object: String,
+    #[command(flatten)]
+    pub(crate) literal: Literal,
     #[command(flatten)]
     pub(crate) timeout: Timeout,
 }
@@ -269,6 +287,8 @@ pub(crate) struct Ping {
 pub(crate) struct Serve {
     /// The object's name
     pub(crate) object: String,
+    #[command(flatten)]
+    pub(crate) literal: Literal,
     #[command(flatten)]
     pub(crate) answer: Answer,
     /// How the name is shared with other providers

@@ -123,9 +123,14 @@ pub(crate) const LISTEN: &str = "\
 Examples:
   ipc listen temp
   ipc listen temp door.opened
-  ipc listen --pattern 'sensor.*.temp' 'log.>'
+  ipc listen 'sensor.*.temp' 'log.>'
   ipc listen temp -n 1 --timeout 10s
-  ipc listen ipc.object.registered  what happens on the server; --pattern 'ipc.>' is all of it
+  ipc listen ipc.object.registered  what happens on the server; 'ipc.>' is all of it
+
+Patterns:
+  A name with * or > is a pattern: dots separate tokens, * is any one token, > at the end is one
+  token or more. 'room.*' hears room.bath; 'room.>' hears room.bath.temp, too. Quote patterns, or
+  the shell writes the names of files in their place. --literal takes names as they are.
 
 Output:
   Text: time, event and value.

@@ -12,6 +12,7 @@ mod escape;
 mod exit;
 mod help;
 mod json;
+mod names;
 mod output;
 mod param;
 mod patience;

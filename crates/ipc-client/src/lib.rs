@@ -86,7 +86,9 @@ mod unconfirmed;
 mod wait;
 mod writing;
 
-pub use ipc_wire::{Address, Code, Fault, InvalidAddress, InvalidName, InvalidPattern, Mode};
+pub use ipc_wire::{
+    Address, Code, Fault, InvalidAddress, InvalidName, InvalidPattern, Mode, Pattern,
+};
 
 pub use crate::{
     address::default_addresses,

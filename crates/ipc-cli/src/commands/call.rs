@@ -4,11 +4,13 @@ use crate::{
     args::{Call, Global},
     connection,
     json::{self, Layout},
+    names,
     output::Output,
     param,
 };
 
 pub(crate) async fn run(call: Call, global: &Global, output: &Output) -> anyhow::Result<()> {
+    names::check_object(&call.object, call.literal)?;
     let param = param::read(&call.param, &call.text)?;
     let client = connection::connect_once(global, "call", call.timeout.timeout).await?;
     let called = client.object(&call.object).call_raw(&call.method, param);

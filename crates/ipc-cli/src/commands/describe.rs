@@ -13,6 +13,7 @@ use crate::{
     connection,
     escape::escape,
     json::{self, Layout},
+    names,
     output::Output,
     table::join,
 };
@@ -41,6 +42,7 @@ pub(crate) async fn run(
     output: &Output,
 ) -> anyhow::Result<()> {
     let object = describe.object;
+    names::check_object(&object, describe.literal)?;
     let client = connection::connect_once(global, "describe", describe.timeout.timeout).await?;
     let param = RawJson::new(&serde_json::json!({ "object": object }))?;
     let described = connection::ask(&client, "describe", Some(param)).await;

@@ -1,6 +1,7 @@
 //! `ipc listen`: events as they come.
 
 use std::{
+    collections::HashSet,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -18,8 +19,9 @@ use crate::{
     args::{Global, Listen},
     connection,
     escape::escape,
-    exit::{Lost, TimedOut},
+    exit::{Lost, TimedOut, Usage},
     json::{self, Layout},
+    names::{self, Topic},
     output::Output,
     stop::reader_left,
 };
@@ -32,10 +34,16 @@ struct Line<'a> {
 }
 
 pub(crate) async fn run(listen: Listen, global: &Global, output: &Output) -> anyhow::Result<()> {
+    if !listen.literal.literal
+        && let Some(note) = names::shell_note(&listen.events, listen.pattern)
+    {
+        output.without_blocking(move |output| output.note(&note)).await;
+    }
+    let topics = Topics::new(&listen)?;
     let client = connection::builder(global, "listen").connect().await?;
-    let topics = Topics::new(listen.events, listen.pattern);
     let subscription = subscribe(&client, &topics).await?;
-    let note = format!("listening to {}", topics.names.join(", "));
+    let names = topics.names();
+    let note = format!("listening to {}", names.join(", "));
     output
         .without_blocking(move |output| output.note(&note))
         .await;
@@ -43,7 +51,7 @@ pub(crate) async fn run(listen: Listen, global: &Global, output: &Output) -> any
     let n_printed = Arc::new(AtomicU64::new(0));
     let printer = Printer {
         output: *output,
-        topics,
+        names,
         wanted: listen.count,
         n_printed: Arc::clone(&n_printed),
     };
@@ -62,8 +70,8 @@ pub(crate) async fn run(listen: Listen, global: &Global, output: &Output) -> any
 /// One subscription to all topics, so that their events keep their order.
 async fn subscribe(client: &Client, topics: &Topics) -> anyhow::Result<Subscription> {
     let mut subscription: Option<Subscription> = None;
-    for name in &topics.names {
-        let subscribed = match (&mut subscription, topics.are_patterns) {
+    for Topic { name, is_pattern } in &topics.0 {
+        let subscribed = match (&mut subscription, is_pattern) {
             (None, false) => client
                 .listen(name)
                 .await
@@ -97,26 +105,27 @@ fn timed_out(wanted: Option<u64>, n_printed: &AtomicU64) -> anyhow::Result<()> {
     Err(TimedOut(message).into())
 }
 
-/// What is listened to.
-struct Topics {
-    names: Vec<String>,
-    are_patterns: bool,
-}
+/// What is listened to, each once.
+struct Topics(Vec<Topic>);
 
 impl Topics {
-    fn new(mut names: Vec<String>, are_patterns: bool) -> Self {
-        let mut seen = std::collections::HashSet::new();
-        names.retain(|name| seen.insert(name.clone()));
-        Self {
-            names,
-            are_patterns,
-        }
+    fn new(listen: &Listen) -> Result<Self, Usage> {
+        let mut seen = HashSet::new();
+        let names = listen.events.iter().filter(|name| seen.insert(*name));
+        names
+            .map(|name| Topic::new(name.clone(), listen.pattern, listen.literal))
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.0.iter().map(|topic| topic.name.clone()).collect()
     }
 }
 
 struct Printer {
     output: Output,
-    topics: Topics,
+    names: Vec<String>,
     wanted: Option<u64>,
     n_printed: Arc<AtomicU64>,
 }
@@ -127,7 +136,7 @@ impl Printer {
             let event = match item {
                 Ok(event) => event,
                 Err(lagged) => {
-                    let topics = self.topics.names.clone();
+                    let topics = self.names.clone();
                     self.output
                         .without_blocking(move |output| output.lagged(&topics, lagged.missed()))
                         .await;
@@ -158,16 +167,5 @@ impl Printer {
             json::show(event.value().as_str(), Layout::Line)
         ))?;
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn topics_are_listened_to_once() {
-        let topics = Topics::new(["b", "a", "b"].map(str::to_owned).to_vec(), false);
-        assert_eq!(topics.names, ["b", "a"]);
     }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     args::{Global, Send},
-    connection,
+    connection, names,
     output::Output,
     param,
 };
@@ -18,6 +18,7 @@ struct Sent {
 }
 
 pub(crate) async fn run(send: Send, global: &Global, output: &Output) -> anyhow::Result<()> {
+    names::check_event(&send.event, send.literal)?;
     if let Some(form) = lines::Form::of(send.lines) {
         return lines::run(&send, form, global, output).await;
     }

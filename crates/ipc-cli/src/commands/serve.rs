@@ -20,6 +20,7 @@ use crate::{
     escape::escape,
     exit::Usage,
     json::{self, Layout},
+    names,
     output::Output,
     param,
     signals::Signals,
@@ -32,6 +33,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 const SHOWN_CHARS: usize = 200;
 
 pub(crate) async fn run(serve: Serve, global: &Global, output: &Output) -> anyhow::Result<()> {
+    names::check_object(&serve.object, serve.literal)?;
     let answer = Arc::new(Answer::new(serve.answer, serve.timeout)?);
     let interface = serve.interface.as_deref().map(read_interface).transpose()?;
     let mut signals = Signals::new().context("cannot take signals")?;

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::{
     args::{Global, Wait},
-    connection,
+    connection, names,
     output::Output,
 };
 
@@ -15,6 +15,9 @@ use crate::{
 const PROGRESS: Duration = Duration::from_secs(1);
 
 pub(crate) async fn run(wait: Wait, global: &Global, output: &Output) -> anyhow::Result<()> {
+    for object in &wait.objects {
+        names::check_object(object, wait.literal)?;
+    }
     let client = connection::builder(global, "wait").connect().await?;
     let deadline = wait
         .timeout

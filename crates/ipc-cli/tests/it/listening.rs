@@ -2,14 +2,15 @@
 
 use std::{fs, sync::mpsc, time::Duration};
 
-use crate::tool::Bus;
+use crate::tool::{Bus, run};
 
 #[test]
 fn a_pattern_hears_what_matches_and_a_name_only_itself() {
     let bus = Bus::start();
     let patterns = ["listen", "--pattern", "sensor.*.temp", "log.>", "-n", "3"];
     let pattern = bus.start_tool(&patterns, "listening to sensor.*.temp, log.>");
-    let name = bus.start_tool(&["listen", "log.*", "-n", "1"], "listening to log.*");
+    let name = ["listen", "--literal", "log.*", "-n", "1"];
+    let name = bus.start_tool(&name, "listening to log.*");
     for event in [
         "sensor.a.temp",
         "sensor.a.b.temp",
@@ -18,7 +19,7 @@ fn a_pattern_hears_what_matches_and_a_name_only_itself() {
         "log.a.b",
         "log.*",
     ] {
-        bus.print(&["send", event, "1"]);
+        bus.print(&["send", "--literal", event, "1"]);
     }
     let mut heard: Vec<String> = pattern.end().stdout.lines().map(str::to_owned).collect();
     heard.sort();
@@ -28,6 +29,81 @@ fn a_pattern_hears_what_matches_and_a_name_only_itself() {
         expected.map(|event| format!("{{\"event\":\"{event}\",\"result\":1}}"))
     );
     assert_eq!(name.end().stdout, "{\"event\":\"log.*\",\"result\":1}\n");
+}
+
+#[test]
+fn a_name_with_a_wildcard_is_a_pattern_unless_it_is_literal() {
+    let bus = Bus::start();
+    let args = ["listen", "temp", "room.*", "log.>", "-n", "3"];
+    let listener = bus.start_tool(&args, "listening to temp, room.*, log.>");
+    for event in ["room", "room.bath", "room.bath.temp", "log.a.b", "temp"] {
+        bus.print(&["send", event]);
+    }
+    let heard = listener.end().stdout;
+    let expected = ["room.bath", "log.a.b", "temp"];
+    let expected = expected.map(|event| format!("{{\"event\":\"{event}\",\"result\":null}}\n"));
+    assert_eq!(heard, expected.concat());
+}
+
+#[test]
+fn a_pattern_that_a_shell_has_replaced_is_noted() {
+    let bus = Bus::start();
+    let directory = tempfile::tempdir().unwrap();
+    for file in ["room.bath", "room.kitchen"] {
+        fs::write(directory.path().join(file), "").unwrap();
+    }
+    let listen = |args: &[&str]| {
+        let args = [&["listen", "--timeout", "1ms"], args].concat();
+        let mut command = bus.command(&args);
+        command.current_dir(directory.path());
+        run(command).stderr
+    };
+    let expanded = ["room.bath", "room.kitchen"];
+    assert_eq!(
+        listen(&expanded),
+        "'room.bath' and another event are names of files here; if it was a pattern, quote it, for \
+         a shell writes the names of the files in its place\nlistening to room.bath, room.kitchen\n"
+    );
+    assert!(listen(&["--pattern", "room.bath"]).contains("is the name of a file here"));
+    assert!(listen(&["log."]).contains("quote it: 'log.>'"));
+    assert_eq!(listen(&["room.bath"]), "listening to room.bath\n");
+    assert_eq!(listen(&[&expanded[..], &["--quiet"]].concat()), "");
+    let literal = listen(&[&expanded[..], &["--literal"]].concat());
+    assert_eq!(literal.lines().count(), 1, "{literal}");
+}
+
+#[test]
+fn what_looks_like_a_pattern_is_refused_where_there_are_none() {
+    let bus = Bus::start();
+    for args in [
+        &["send", "room.*", "5"][..],
+        &["send", "room.>", "--lines"],
+        &["send", "room*"],
+        &["call", "calc.*", "add"],
+        &["wait", "log", "calc.>"],
+        &["serve", "calc.*", "--echo"],
+        &["describe", "*"],
+    ] {
+        let ended = bus.run(args);
+        assert_eq!((ended.code, ended.stdout.as_str()), (2, ""), "{args:?}");
+        assert!(ended.stderr.contains("looks like a pattern"), "{ended:?}");
+        assert!(ended.stderr.contains("--literal"), "{ended:?}");
+        assert_eq!(ended.stderr.lines().count(), 1, "{ended:?}");
+    }
+}
+
+#[test]
+fn a_literal_name_may_look_like_a_pattern_everywhere() {
+    let bus = Bus::start();
+    let listen = ["listen", "--literal", "a.*", "-n", "1"];
+    let listener = bus.start_tool(&listen, "listening to a.*");
+    bus.print(&["send", "--literal", "a.b", "1"]);
+    bus.print(&["send", "--literal", "a.*", "2"]);
+    assert_eq!(listener.end().stdout, "{\"event\":\"a.*\",\"result\":2}\n");
+    let _object = bus.serve("a.*", &["--echo", "--literal"]);
+    assert_eq!(bus.print(&["wait", "--literal", "a.*"]), "");
+    assert_eq!(bus.print(&["call", "--literal", "a.*", "m", "1"]), "1\n");
+    bus.print(&["describe", "--literal", "a.*"]);
 }
 
 #[test]

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use anyhow::Context;
 use clap::{Parser, value_parser};
 use ipc_server::{Address, Limits};
+
+use crate::log_filter::LogFilter;
 
 /// The smallest `--max-message-bytes`: a hello with the longest name fits.
 const MIN_MESSAGE_BYTES: i64 = 4096;
@@ -44,9 +47,12 @@ pub(crate) struct Args {
     #[arg(long, value_name = "MICROSECONDS", default_value_t = 50)]
     pub(crate) busy_poll: u64,
 
-    /// What to log: error, warn, info, debug, trace, or a filter such as ipc_server=debug
+    /// What to log: error, warn, info, debug, trace, off, or a filter such as
+    /// warn,ipc_server::hub=debug
+    ///
+    /// Without it: what RUST_LOG says of this server. What is not spoken of is logged from info on.
     #[arg(long, value_name = "LEVEL", env = "IPC_LOG")]
-    pub(crate) log: Option<String>,
+    pub(crate) log: Option<LogFilter>,
 }
 
 impl Args {
@@ -72,16 +78,14 @@ impl Args {
     }
 
     /// What to log, by the command line, `IPC_LOG` or, as in the seed, `RUST_LOG`.
-    pub(crate) fn log_filter(&self) -> String {
-        let rust_log = || {
-            std::env::var("RUST_LOG")
-                .ok()
-                .filter(|filter| !filter.is_empty())
-        };
-        self.log
-            .clone()
-            .or_else(rust_log)
-            .unwrap_or_else(|| "info".to_owned())
+    pub(crate) fn log_filter(&self) -> anyhow::Result<LogFilter> {
+        match &self.log {
+            Some(filter) if !filter.is_empty() => Ok(filter.clone()),
+            _ => {
+                let shared = std::env::var("RUST_LOG").unwrap_or_default();
+                LogFilter::from_shared(&shared).context("RUST_LOG")
+            }
+        }
     }
 }
 

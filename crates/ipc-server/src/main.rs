@@ -1,6 +1,7 @@
 //! The process around the server: arguments, logs, signals.
 
 mod args;
+mod log_filter;
 mod output;
 mod signals;
 
@@ -60,7 +61,7 @@ fn report_usage(error: &clap::Error, stderr: &Output) -> ExitCode {
 }
 
 fn run(args: &Args, outputs: &Outputs) -> anyhow::Result<()> {
-    log_to(outputs.stderr.clone(), &args.log_filter())?;
+    log_to(outputs.stderr.clone(), &args.log_filter()?.directives())?;
     signals::outlive_file_size_limit();
     raise_file_limit();
     let mut builder = Server::builder()

@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use rustix::process::Signal;
 
-use super::harness::{ServerProcess, wait_for_exit};
+use super::harness::{ServerProcess, signal_process, wait_for_exit};
 
 /// Runs a server that must fail to start; what it says.
 fn failing(arguments: &[&str], variables: &[(&str, &str)]) -> String {
@@ -128,6 +128,74 @@ fn a_second_signal_stops_it_at_once() {
     server.signal(Signal::TERM);
     assert_eq!(server.wait().code(), Some(1));
     assert_eq!(caller.next(), None);
+}
+
+#[test]
+fn a_log_level_that_is_none_is_refused_with_those_that_are() {
+    let listen = &["--listen", "tcp://127.0.0.1:0"];
+    for level in ["verbose", "inf", "debug,hyper", "ipc_server=dbug"] {
+        let levels = "is not a log level; --log and IPC_LOG take error, warn, info, debug, trace, \
+                      off, or a filter such as warn,ipc_server::hub=debug";
+        let option = failing(&[listen, &["--log", level][..]].concat(), &[]);
+        assert!(option.contains(levels), "{option}");
+        let variable = failing(listen, &[("IPC_LOG", level)]);
+        assert!(variable.contains(levels), "{variable}");
+    }
+    let shared = failing(listen, &[("RUST_LOG", "ipc_server=dbug")]);
+    assert!(
+        shared.starts_with("ipc-server: RUST_LOG: 'dbug' in"),
+        "{shared}"
+    );
+}
+
+/// What a server logs from its start to a signal that stops it.
+fn logged(arguments: &[&str], variables: &[(&str, &str)]) -> String {
+    let mut child = ServerProcess::command()
+        .args(["--listen", "tcp://127.0.0.1:0"])
+        .args(arguments)
+        .envs(variables.iter().copied())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdout = std::io::BufReader::new(child.stdout.take().unwrap());
+    std::io::BufRead::read_line(&mut stdout, &mut String::new()).unwrap();
+    signal_process(&child, Signal::TERM);
+    let mut log = String::new();
+    std::io::Read::read_to_string(&mut child.stderr.take().unwrap(), &mut log).unwrap();
+    assert_eq!(wait_for_exit(&mut child).code(), Some(0));
+    log
+}
+
+#[test]
+fn a_filter_only_silences_what_it_names() {
+    for (arguments, variables) in [
+        (&[][..], &[][..]),
+        (&[], &[("RUST_LOG", "my_app=debug,hyper")]),
+        (&[], &[("RUST_LOG", "verbose")]),
+        (&[], &[("IPC_LOG", "")]),
+        (
+            &["--log", "Info"],
+            &[("IPC_LOG", "error"), ("RUST_LOG", "off")],
+        ),
+        (&["--log", "ipc_server::no_such_part=off"], &[]),
+    ] {
+        let log = logged(arguments, variables);
+        assert!(
+            log.contains("stopping"),
+            "{arguments:?} {variables:?} {log}"
+        );
+    }
+    for (arguments, variables) in [
+        (&["--log", "ERROR"][..], &[][..]),
+        (&["--log", "off"], &[]),
+        (&["--log", "ipc_server=warn"], &[]),
+        (&[], &[("IPC_LOG", "warn")]),
+        (&[], &[("RUST_LOG", "error,hyper=debug")]),
+    ] {
+        let log = logged(arguments, variables);
+        assert_eq!(log, "", "{arguments:?} {variables:?}");
+    }
 }
 
 #[test]

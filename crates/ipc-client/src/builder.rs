@@ -101,7 +101,7 @@ impl Builder {
     /// together; `None` is as long as it takes. Default: zero, which is not at all.
     ///
     /// The first connection is then tried again with the pauses of
-    /// [`reconnect`](Self::reconnect), each attempt within the
+    /// [`reconnect`](Self::reconnect), of a second at most, each attempt within the
     /// [`connect_timeout`](Self::connect_timeout), while nothing answers at the address, its name
     /// is not known, or the server is full or stopping. Whatever waiting cannot mend ends it at
     /// once: an address that cannot be used or not by this user, another refusal, something there

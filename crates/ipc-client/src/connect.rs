@@ -1,6 +1,6 @@
 //! Making a connection: one address after the other, and again while the server is still to come.
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
 use ipc_wire::Address;
 use tokio::{
@@ -19,7 +19,10 @@ use crate::{
 /// How often a Unix socket is tried whose queue of connections is full. Unlike with TCP, the
 /// system does not wait for room there.
 #[cfg(unix)]
-const FULL_QUEUE_PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
+const FULL_QUEUE_PAUSE: Duration = Duration::from_millis(10);
+
+/// The longest pause while a server is waited for: somebody waits, and the time is short.
+const MAX_WAITING_PAUSE: Duration = Duration::from_secs(1);
 
 /// The two directions of a connection.
 pub(crate) type Halves = (
@@ -42,7 +45,8 @@ pub(crate) async fn connect_first(target: &Target, config: &Config) -> Result<Li
                 Err(error) if error.may_pass() => reason = Some(error),
                 outcome => return outcome,
             }
-            tokio::time::sleep(pauses.delay(attempt).unwrap_or_default()).await;
+            let pause = pauses.delay(attempt).unwrap_or_default();
+            tokio::time::sleep(pause.min(MAX_WAITING_PAUSE)).await;
             attempt = attempt.saturating_add(1);
         }
     };

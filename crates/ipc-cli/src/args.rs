@@ -72,12 +72,24 @@ pub(crate) enum Color {
 /// How long to wait for an answer.
 #[derive(Clone, Copy, Debug, ClapArgs)]
 pub(crate) struct Timeout {
-    /// How long to wait for the answer, such as 500ms, 2s, 1m or never; a plain number is seconds
-    #[arg(
-        long, short, value_name = "DURATION", default_value = "30s", value_parser = parse_patience
-    )]
-    pub(crate) timeout: Patience,
+    /// How long to wait for the answer, such as 500ms, 2s (or 2), 1m or never [default: 30s]
+    ///
+    /// When it is given, it is also the time in which the server may come; without it, a server
+    /// that is not there is an error at once.
+    #[arg(long, short, value_name = "DURATION", value_parser = parse_patience)]
+    pub(crate) timeout: Option<Patience>,
 }
+
+impl Timeout {
+    /// The time for the answer; none is without end.
+    pub(crate) fn for_answer(self) -> Option<Duration> {
+        self.timeout
+            .map_or(Some(DEFAULT_TIMEOUT), Patience::duration)
+    }
+}
+
+/// Long enough for most calls, short enough for a person who waits.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -242,8 +254,10 @@ pub(crate) struct Listen {
     #[arg(long, short = 'n', value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) count: Option<u64>,
     /// End after this time, such as 500ms, 2s, 1m; exit code 4 if --count was not reached
-    #[arg(long, short, value_name = "DURATION", default_value = "never", value_parser = parse_patience)]
-    pub(crate) timeout: Patience,
+    ///
+    /// When it is given, it is also the time in which the server may come.
+    #[arg(long, short, value_name = "DURATION", value_parser = parse_patience)]
+    pub(crate) timeout: Option<Patience>,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -253,9 +267,12 @@ pub(crate) struct Wait {
     pub(crate) objects: Vec<String>,
     #[command(flatten)]
     pub(crate) literal: Literal,
-    /// How long to wait, such as 500ms, 2s, 1m or never; 0 only looks
-    #[arg(long, short, value_name = "DURATION", default_value = "never", value_parser = parse_duration)]
-    pub(crate) timeout: Patience,
+    /// How long to wait, such as 500ms, 2s, 1m or never; 0 only looks [default: never]
+    ///
+    /// When it is given, it is also the time in which the server may come; without it, a server
+    /// that is not there is an error at once.
+    #[arg(long, short, value_name = "DURATION", value_parser = parse_duration)]
+    pub(crate) timeout: Option<Patience>,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -385,7 +402,7 @@ mod tests {
                 panic!("{line}");
             };
             assert_eq!(call.param, ["1"]);
-            assert_eq!(call.timeout.timeout, Patience::For(Duration::from_secs(2)));
+            assert_eq!(call.timeout.for_answer(), Some(Duration::from_secs(2)));
         }
     }
 

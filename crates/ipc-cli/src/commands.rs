@@ -31,7 +31,7 @@ pub(crate) async fn run(args: Args, output: &Output) -> anyhow::Result<()> {
         Command::Serve(serve) => serve::run(serve, global, output).await,
         Command::Describe(describe) => describe::run(describe, global, output).await,
         Command::Clients(clients) => clients::run(clients, global, output).await,
-        Command::Stats(timeout) => stats::run(timeout.timeout, global, output).await,
+        Command::Stats(timeout) => stats::run(timeout, global, output).await,
         Command::Ping(ping) => ping::run(ping, global, output).await,
         Command::Completions { shell } => completions::run(shell, output),
         Command::Man { dir } => man::run(dir.as_deref(), output),

@@ -1,13 +1,22 @@
 //! How the commands reach the server.
 
-use std::{future::pending, time::Duration};
-
-use anyhow::Context;
-use ipc_client::{
-    Builder, CallError, Client, Code, ConnectionState, Listing, RawJson, Reconnect, RequestError,
+use std::{
+    future::{Future, pending},
+    time::Duration,
 };
 
-use crate::{args::Global, exit::Lost, output::Output, patience::Patience};
+use ipc_client::{
+    Builder, CallError, Client, Code, ConnectError, ConnectionState, Listing, RawJson, Reconnect,
+    RequestError, default_addresses,
+};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::{
+    args::{Global, Timeout},
+    exit::Lost,
+    output::Output,
+    patience::Patience,
+};
 
 /// As many events as the library's bound by size lets through; a pipe may pause for a while.
 const EVENT_BUFFER: usize = 64 * 1024;
@@ -15,19 +24,151 @@ const EVENT_BUFFER: usize = 64 * 1024;
 /// Nobody wants to wait longer to learn that there is no server.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Connects for one request, which may take as long as `patience` says.
+/// From when on somebody is told that the server is waited for.
+const WAITING_NOTE_AFTER: Duration = Duration::from_millis(300);
+
+/// A connection for one request, and what the command line gives it of time.
+#[derive(Debug)]
+pub(crate) struct Once {
+    pub(crate) client: Client,
+    /// When the first answer has to be there; none is without end.
+    deadline: Option<Instant>,
+}
+
+/// Connects for one request. If the command line gives it time, the server may come within it.
 pub(crate) async fn connect_once(
     global: &Global,
     command: &str,
-    patience: Patience,
-) -> anyhow::Result<Client> {
-    let timeout = patience.duration();
-    let connect_timeout = timeout.map_or(CONNECT_TIMEOUT, |timeout| timeout.min(CONNECT_TIMEOUT));
+    timeout: Timeout,
+    output: &Output,
+) -> anyhow::Result<Once> {
+    let start = Instant::now();
+    let for_answer = timeout.for_answer();
+    let for_attempt = for_answer.map_or(CONNECT_TIMEOUT, |time| time.min(CONNECT_TIMEOUT));
     let builder = builder(global, command)
-        .call_timeout(timeout)
-        .connect_timeout(connect_timeout)
+        .call_timeout(for_answer)
+        .connect_timeout(for_attempt)
         .reconnect(Reconnect::never());
-    Ok(builder.connect().await?)
+    let client = connect(builder, timeout.timeout, global, output).await?;
+    Ok(Once {
+        client,
+        deadline: for_answer.and_then(|time| start.checked_add(time)),
+    })
+}
+
+/// Connects, if need be when the server comes: within the time that was given, else not at all.
+/// It is said once that the server is waited for.
+pub(crate) async fn connect(
+    builder: Builder,
+    patience: Option<Patience>,
+    global: &Global,
+    output: &Output,
+) -> Result<Client, ConnectError> {
+    let start = Instant::now();
+    let reason = match builder.clone().connect().await {
+        Ok(client) => return Ok(client),
+        Err(reason) => reason,
+    };
+    let left = match patience.map(Patience::duration) {
+        None => return Err(reason),
+        Some(None) => None,
+        Some(Some(time)) => match time.checked_sub(start.elapsed()) {
+            Some(left) if !left.is_zero() => Some(round_up(left)),
+            _ => return Err(reason),
+        },
+    };
+    let connecting = builder.wait_for_server(left).connect();
+    tokio::pin!(connecting);
+    // What waiting cannot mend ends it at once.
+    if let Ok(connected) = timeout(WAITING_NOTE_AFTER, &mut connecting).await {
+        return connected;
+    }
+    let addresses = match &global.address {
+        Some(address) => vec![address.clone()],
+        // What is wrong with them is what connecting ends with.
+        None => default_addresses().unwrap_or_default(),
+    };
+    let addresses: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+    let note = format!("waiting for a server at {}", addresses.join(", "));
+    output
+        .without_blocking(move |output| output.note(&note))
+        .await;
+    connecting.await
+}
+
+/// To a hundredth of a second: an error says it.
+fn round_up(time: Duration) -> Duration {
+    let hundredths = time.as_millis().div_ceil(10);
+    u64::try_from(hundredths).map_or(time, |hundredths| Duration::from_millis(hundredths * 10))
+}
+
+impl Once {
+    /// What is left of the time; none is without end.
+    pub(crate) fn time_left(&self) -> Option<Duration> {
+        let left = |deadline: Instant| deadline.saturating_duration_since(Instant::now());
+        self.deadline.map(left)
+    }
+
+    /// Waits for the first answer, of which there may be several, within the time that is left. The
+    /// others have all of it: what a person does meanwhile, in a pager, is not counted.
+    pub(crate) async fn within<T>(
+        &mut self,
+        request: impl Future<Output = Result<T, RequestError>>,
+    ) -> Result<T, RequestError> {
+        match self.deadline.take() {
+            None => request.await,
+            Some(deadline) => match timeout_at(deadline, request).await {
+                Ok(answer) => answer,
+                Err(_elapsed) => Err(RequestError::Timeout),
+            },
+        }
+    }
+
+    /// Asks for the next page of a list; the entries are as the server wrote them.
+    pub(crate) async fn next_page(
+        &mut self,
+        method: &str,
+        listing: &mut Listing<RawJson>,
+    ) -> anyhow::Result<Option<Vec<RawJson>>> {
+        match self.within(listing.next_page()).await {
+            Ok(page) => Ok(page),
+            Err(
+                RequestError::Unsupported
+                | RequestError::Refused {
+                    code: Some(Code::MethodNotFound),
+                    ..
+                },
+            ) => Err(self.unsupported(method)),
+            Err(error) => Err(explain(&self.client, error.into()).await),
+        }
+    }
+
+    /// Asks the server itself and returns its response as it was written.
+    pub(crate) async fn ask(
+        &self,
+        method: &str,
+        param: Option<RawJson>,
+    ) -> anyhow::Result<RawJson> {
+        if self.client.is_seed() {
+            return Err(self.unsupported(method));
+        }
+        let mut call = self.client.object("ipc").call_raw(method, param);
+        if let Some(left) = self.time_left() {
+            call = call.timeout(left);
+        }
+        match call.await {
+            Ok(response) => Ok(response),
+            // What is not registered is what was asked about, not the server.
+            Err(CallError::MethodNotFound { .. }) => Err(self.unsupported(method)),
+            Err(error) => Err(explain(&self.client, error.into()).await),
+        }
+    }
+
+    fn unsupported(&self, method: &str) -> anyhow::Error {
+        let address = self.client.address();
+        anyhow::Error::new(RequestError::Unsupported)
+            .context(format!("{address} does not know '{method}'"))
+    }
 }
 
 /// Sets up a connection that is made again when it is lost.
@@ -39,46 +180,6 @@ pub(crate) fn builder(global: &Global, command: &str) -> Builder {
     match &global.address {
         Some(address) => builder.address(address.clone()),
         None => builder,
-    }
-}
-
-/// Asks for the next page of a list; the entries are as the server wrote them.
-pub(crate) async fn next_page(
-    client: &Client,
-    method: &str,
-    listing: &mut Listing<RawJson>,
-) -> anyhow::Result<Option<Vec<RawJson>>> {
-    match listing.next_page().await {
-        Ok(page) => Ok(page),
-        Err(
-            RequestError::Unsupported
-            | RequestError::Refused {
-                code: Some(Code::MethodNotFound),
-                ..
-            },
-        ) => Err(RequestError::Unsupported)
-            .with_context(|| format!("{} does not know '{method}'", client.address())),
-        Err(error) => Err(explain(client, error.into()).await),
-    }
-}
-
-/// Asks the server itself and returns its response as it was written.
-pub(crate) async fn ask(
-    client: &Client,
-    method: &str,
-    param: Option<RawJson>,
-) -> anyhow::Result<RawJson> {
-    if client.is_seed() {
-        return Err(RequestError::Unsupported)
-            .with_context(|| format!("{} does not know '{method}'", client.address()));
-    }
-    let response = client.object("ipc").call_raw(method, param).await;
-    match response {
-        Ok(response) => Ok(response),
-        // What is not registered is what was asked about, not the server.
-        Err(CallError::MethodNotFound { .. }) => Err(RequestError::Unsupported)
-            .with_context(|| format!("{} does not know '{method}'", client.address())),
-        Err(error) => Err(explain(client, error.into()).await),
     }
 }
 

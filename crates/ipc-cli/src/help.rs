@@ -148,10 +148,11 @@ Examples:
   ipc wait calc && ipc call calc add a=1 b=2
   ipc wait calc log --timeout 10s
   ipc wait calc --timeout 0         only look
+  ipc wait ipc --timeout 10s        wait for the server, whose own object is ipc
 
 Output:
   None, with --json the list of names. When the time passes, those that are missing are named on
-  standard error, and the exit code is 4.";
+  standard error, and the exit code is 4; it is 6 when the server did not come either.";
 
 pub(crate) const SERVE: &str = "\
 Examples:

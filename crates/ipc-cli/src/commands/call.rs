@@ -12,12 +12,16 @@ use crate::{
 pub(crate) async fn run(call: Call, global: &Global, output: &Output) -> anyhow::Result<()> {
     names::check_object(&call.object, call.literal)?;
     let param = param::read(&call.param, &call.text)?;
-    let client = connection::connect_once(global, "call", call.timeout.timeout).await?;
-    let called = client.object(&call.object).call_raw(&call.method, param);
-    let response = match called.await {
+    let server = connection::connect_once(global, "call", call.timeout, output).await?;
+    let client = &server.client;
+    let mut calling = client.object(&call.object).call_raw(&call.method, param);
+    if let Some(left) = server.time_left() {
+        calling = calling.timeout(left);
+    }
+    let response = match calling.await {
         Ok(response) => response,
         Err(error) => {
-            let error = connection::explain(&client, error.into()).await;
+            let error = connection::explain(client, error.into()).await;
             return Err(error.context(format!("{}.{}", call.object, call.method)));
         }
     };

@@ -24,14 +24,14 @@ const COLUMNS: &[Column] = &[
 ];
 
 pub(crate) async fn run(clients: Clients, global: &Global, output: &Output) -> anyhow::Result<()> {
-    let client = connection::connect_once(global, "clients", clients.timeout.timeout).await?;
-    let mut listing = client.list_clients();
+    let mut server = connection::connect_once(global, "clients", clients.timeout, output).await?;
+    let mut listing = server.client.list_clients();
     if let Some(object) = &clients.object {
         listing = listing.of_object(object);
     }
     let mut listing = listing.raw();
     let mut pages = Pages::new(COLUMNS);
-    while let Some(page) = connection::next_page(&client, "clients", &mut listing).await? {
+    while let Some(page) = server.next_page("clients", &mut listing).await? {
         if !output.is_text() {
             page.iter()
                 .try_for_each(|client| output.json(client.as_str()))?;

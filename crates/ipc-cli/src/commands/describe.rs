@@ -43,9 +43,9 @@ pub(crate) async fn run(
 ) -> anyhow::Result<()> {
     let object = describe.object;
     names::check_object(&object, describe.literal)?;
-    let client = connection::connect_once(global, "describe", describe.timeout.timeout).await?;
+    let server = connection::connect_once(global, "describe", describe.timeout, output).await?;
     let param = RawJson::new(&serde_json::json!({ "object": object }))?;
-    let described = connection::ask(&client, "describe", Some(param)).await;
+    let described = server.ask("describe", Some(param)).await;
     let described = described.map_err(|error| match error.downcast_ref() {
         // Not the server, which was asked, but the object that it was asked about.
         Some(CallError::ObjectNotFound { .. }) => CallError::ObjectNotFound { object }.into(),

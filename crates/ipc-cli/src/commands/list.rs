@@ -17,14 +17,14 @@ const COLUMNS: &[Column] = &[
 ];
 
 pub(crate) async fn run(list: List, global: &Global, output: &Output) -> anyhow::Result<()> {
-    let client = connection::connect_once(global, "list", list.timeout.timeout).await?;
-    let mut objects = client.list_objects();
+    let mut server = connection::connect_once(global, "list", list.timeout, output).await?;
+    let mut objects = server.client.list_objects();
     if let Some(client) = list.client {
         objects = objects.of_client(client);
     }
     let mut objects = objects.raw();
     let mut pages = Pages::new(COLUMNS);
-    while let Some(page) = connection::next_page(&client, "objects", &mut objects).await? {
+    while let Some(page) = server.next_page("objects", &mut objects).await? {
         if !output.is_text() {
             page.iter()
                 .try_for_each(|object| output.json(object.as_str()))?;

@@ -6,14 +6,17 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
 };
 
 use anyhow::Context;
 use ipc_client::{Client, Event, RawJson, Subscription};
 use owo_colors::OwoColorize;
 use serde::Serialize;
-use tokio::{runtime::Handle, task::spawn_blocking};
+use tokio::{
+    runtime::Handle,
+    task::spawn_blocking,
+    time::{Instant, sleep_until},
+};
 
 use crate::{
     args::{Global, Listen},
@@ -23,6 +26,7 @@ use crate::{
     json::{self, Layout},
     names::{self, Topic},
     output::Output,
+    patience::Patience,
     stop::reader_left,
 };
 
@@ -37,10 +41,16 @@ pub(crate) async fn run(listen: Listen, global: &Global, output: &Output) -> any
     if !listen.literal.literal
         && let Some(note) = names::shell_note(&listen.events, listen.pattern)
     {
-        output.without_blocking(move |output| output.note(&note)).await;
+        output
+            .without_blocking(move |output| output.note(&note))
+            .await;
     }
     let topics = Topics::new(&listen)?;
-    let client = connection::builder(global, "listen").connect().await?;
+    let patience = listen.timeout;
+    let timeout = patience.and_then(Patience::duration);
+    let deadline = timeout.map(|timeout| Instant::now() + timeout);
+    let builder = connection::builder(global, "listen");
+    let client = connection::connect(builder, patience, global, output).await?;
     let subscription = subscribe(&client, &topics).await?;
     let names = topics.names();
     let note = format!("listening to {}", names.join(", "));
@@ -61,7 +71,7 @@ pub(crate) async fn run(listen: Listen, global: &Global, output: &Output) -> any
     let printing = spawn_blocking(move || runtime.block_on(printer.run(subscription)));
     tokio::select! {
         printed = printing => printed?,
-        () = elapse(listen.timeout.duration()) => timed_out(listen.count, &n_printed),
+        () = elapse(deadline) => timed_out(listen.count, &n_printed),
         () = reader_left() => Ok(()),
         lost = connection::watch(&client, output) => Err(lost.into()),
     }
@@ -88,9 +98,9 @@ async fn subscribe(client: &Client, topics: &Topics) -> anyhow::Result<Subscript
     subscription.context("there is nothing to listen to")
 }
 
-async fn elapse(timeout: Option<Duration>) {
-    match timeout {
-        Some(timeout) => tokio::time::sleep(timeout).await,
+async fn elapse(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
         None => std::future::pending().await,
     }
 }

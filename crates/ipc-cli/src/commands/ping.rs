@@ -19,7 +19,8 @@ struct Pong {
 }
 
 pub(crate) async fn run(ping: Ping, global: &Global, output: &Output) -> anyhow::Result<()> {
-    let client = connection::connect_once(global, "ping", ping.timeout.timeout).await?;
+    let mut server = connection::connect_once(global, "ping", ping.timeout, output).await?;
+    let client = server.client.clone();
     let mut times = Times::default();
     for seq in 1..=ping.count {
         if 1 < seq
@@ -28,7 +29,7 @@ pub(crate) async fn run(ping: Ping, global: &Global, output: &Output) -> anyhow:
         {
             tokio::time::sleep(interval).await;
         }
-        let time = client.ping().await?;
+        let time = server.within(client.ping()).await?;
         times.add(time);
         let ms = millis(time);
         if output.is_text() {

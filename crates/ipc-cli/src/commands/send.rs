@@ -23,11 +23,16 @@ pub(crate) async fn run(send: Send, global: &Global, output: &Output) -> anyhow:
         return lines::run(&send, form, global, output).await;
     }
     let value = param::read(&send.value, &send.text)?;
-    let client = connection::connect_once(global, "send", send.timeout.timeout).await?;
-    let n_listeners = match client.emit(&send.event, &value).await {
+    let server = connection::connect_once(global, "send", send.timeout, output).await?;
+    let client = &server.client;
+    let mut sending = client.emit(&send.event, &value);
+    if let Some(left) = server.time_left() {
+        sending = sending.timeout(left);
+    }
+    let n_listeners = match sending.await {
         Ok(n_listeners) => n_listeners,
         Err(error) => {
-            let error = connection::explain(&client, error.into()).await;
+            let error = connection::explain(client, error.into()).await;
             return Err(error.context(format!("cannot send '{}'", send.event)));
         }
     };

@@ -3,20 +3,15 @@
 use ipc_client::RawJson;
 
 use crate::{
-    args::Global,
+    args::{Global, Timeout},
     connection,
     output::Output,
-    patience::Patience,
     table::{Column, Pages},
 };
 
-pub(crate) async fn run(
-    patience: Patience,
-    global: &Global,
-    output: &Output,
-) -> anyhow::Result<()> {
-    let client = connection::connect_once(global, "stats", patience).await?;
-    let stats = connection::ask(&client, "stats", None).await?;
+pub(crate) async fn run(timeout: Timeout, global: &Global, output: &Output) -> anyhow::Result<()> {
+    let server = connection::connect_once(global, "stats", timeout, output).await?;
+    let stats = server.ask("stats", None).await?;
     if !output.is_text() {
         output.json(stats.as_str())?;
         return Ok(());

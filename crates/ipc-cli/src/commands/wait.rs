@@ -9,6 +9,7 @@ use crate::{
     args::{Global, Wait},
     connection, names,
     output::Output,
+    patience::Patience,
 };
 
 /// How often somebody who watches is told what is still missing, when that has changed.
@@ -18,11 +19,11 @@ pub(crate) async fn run(wait: Wait, global: &Global, output: &Output) -> anyhow:
     for object in &wait.objects {
         names::check_object(object, wait.literal)?;
     }
-    let client = connection::builder(global, "wait").connect().await?;
-    let deadline = wait
-        .timeout
-        .duration()
-        .map(|timeout| Instant::now() + timeout);
+    let patience = wait.timeout;
+    let timeout = patience.and_then(Patience::duration);
+    let deadline = timeout.map(|timeout| Instant::now() + timeout);
+    let builder = connection::builder(global, "wait");
+    let client = connection::connect(builder, patience, global, output).await?;
     tokio::select! {
         waited = wait_until(&client, &wait.objects, deadline, output) => waited?,
         lost = connection::watch(&client, output) => return Err(lost.into()),

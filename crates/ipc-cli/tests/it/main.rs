@@ -8,6 +8,7 @@ mod documents;
 mod ending_quietly;
 mod exit_codes;
 mod interrupted;
+mod late_servers;
 mod lines;
 mod listening;
 mod long_lists;

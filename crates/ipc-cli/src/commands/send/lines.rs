@@ -91,13 +91,15 @@ pub(super) async fn run(
     global: &Global,
     output: &Output,
 ) -> anyhow::Result<()> {
-    let client = connection::connect_once(global, "send", send.timeout.timeout).await?;
-    let mut events = Events::new(&client, &send.event);
+    let server = connection::connect_once(global, "send", send.timeout, output).await?;
+    let client = &server.client;
+    let mut events = Events::new(client, &send.event);
     if let Err(error) = send_all(&mut events, form, output).await {
         // What is wrong with a line says nothing about those before it.
         if error.is::<Usage>() {
             events.confirm_all().await.ok();
         }
+        let error = connection::explain(client, error).await;
         return Err(events.explain(error));
     }
     let sum = Sum {

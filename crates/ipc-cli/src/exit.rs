@@ -6,7 +6,7 @@ use ipc_client::{
     AddressError, CallError, Code, ConnectError, DisconnectReason, RawJson, RequestError, WaitError,
 };
 
-use crate::{output::Output, signals::Interrupted};
+use crate::{output::Output, signals::Interrupted, usage};
 
 /// The exit codes of failures, as `ipc --help` and the man page document them; 0 is none.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -84,6 +84,9 @@ pub(crate) fn report(error: &anyhow::Error, output: &Output) -> ExitCode {
 
 /// Shows the help that was asked for, or what is wrong with the command line.
 pub(crate) fn report_command_line(said: &clap::Error, output: &Output) -> ExitCode {
+    if said.use_stderr() && output.is_json_wanted() {
+        return report(&Usage(usage::one_line(said)).into(), output);
+    }
     match output.command_line(said) {
         Ok(()) => u8::try_from(said.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from),
         Err(error) => report(&error, output),

@@ -21,6 +21,7 @@ mod stderr_turn;
 mod stop;
 mod stream;
 mod table;
+mod usage;
 
 use std::process::ExitCode;
 
@@ -40,7 +41,10 @@ pub fn command() -> clap::Command {
 pub fn main() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
-        Err(said) => return exit::report_command_line(&said, &Output::unparsed()),
+        Err(said) => {
+            let is_json = usage::wants_json(std::env::args_os());
+            return exit::report_command_line(&said, &Output::unparsed(is_json));
+        }
     };
     let output = Output::new(&args.global);
     match run(args, &output) {

@@ -74,10 +74,10 @@ fn is_dumb() -> bool {
 
 impl Output {
     /// For what is said before the command line is understood.
-    pub(crate) fn unparsed() -> Self {
+    pub(crate) fn unparsed(has_json_errors: bool) -> Self {
         Self {
             is_text: true,
-            has_json_errors: false,
+            has_json_errors,
             is_quiet: false,
             stdout: Stream::new(io::stdout().is_terminal(), Color::Auto),
             stderr: Stream::new(io::stderr().is_terminal(), Color::Auto),

@@ -177,6 +177,34 @@ fn a_provider_that_leaves_during_the_call_is_7() {
 }
 
 #[test]
+fn with_json_a_command_line_without_sense_is_an_object_and_help_is_text() {
+    for args in [
+        &["--json", "lst"][..],
+        &["lst", "--json"],
+        &["--json"],
+        &["call", "--json"],
+        &["call", "o", "m", "--json", "--timeout", "soon"],
+        &["list", "--json", "--text"],
+        &["completions", "cmd", "--json"],
+    ] {
+        let ended = run(ipc(args));
+        assert_eq!((ended.code, ended.stdout.as_str()), (2, ""), "{args:?}");
+        let error: serde_json::Value = serde_json::from_str(&ended.stderr).unwrap();
+        assert_eq!(error["exit"], 2, "{args:?}");
+        assert!(!error["error"].as_str().unwrap().contains('\n'), "{error}");
+    }
+    for args in [
+        &["--json", "--help"][..],
+        &["call", "--json", "-h"],
+        &["--json", "--version"],
+    ] {
+        let ended = run(ipc(args));
+        assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{args:?}");
+        assert!(ended.stdout.contains("ipc "), "{ended:?}");
+    }
+}
+
+#[test]
 fn with_json_an_error_is_an_object() {
     let bus = Bus::start();
     let _calc = bus.serve("calc", &["--exec", "echo no >&2; exit 1"]);

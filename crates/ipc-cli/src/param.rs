@@ -23,6 +23,13 @@ pub(crate) fn read(words: &[String], text: &Text) -> Result<Option<RawJson>, Usa
     if let Some(path) = &text.string_file {
         return string(&Source::new(path)?.read_text()?).map(Some);
     }
+    if words.iter().any(|word| word.starts_with('\u{feff}')) {
+        return Err(Usage(
+            "the argument begins with a byte order mark; save the file that it is from as UTF-8 \
+             without one, or cut it off with 'tail -c +4'"
+                .to_owned(),
+        ));
+    }
     if !text.field.is_empty() {
         return pairs::read(words, &text.field).map(Some);
     }

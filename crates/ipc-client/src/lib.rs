@@ -87,7 +87,7 @@ mod wait;
 mod writing;
 
 pub use ipc_wire::{
-    Address, Code, Fault, InvalidAddress, InvalidName, InvalidPattern, Mode, Pattern,
+    Address, Code, Fault, InvalidAddress, InvalidName, InvalidPattern, Mode, Pattern, WrongEncoding,
 };
 
 pub use crate::{

@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use ipc_client::RawJson;
+use ipc_client::{RawJson, WrongEncoding};
 
 use super::parse;
 use crate::{exit::Usage, stream::Stdin};
@@ -88,12 +88,39 @@ fn read_bytes(reader: impl Read) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Checks that bytes are UTF-8; `name` is what an error calls them.
+/// Checks that bytes are UTF-8, without a byte order mark as the server wants it; `name` is what an
+/// error calls them.
 pub(crate) fn text_of(name: &str, bytes: Vec<u8>) -> Result<String, Usage> {
+    if let Some(encoding) = WrongEncoding::detect(&bytes) {
+        return Err(refuse(name, encoding, &bytes));
+    }
     String::from_utf8(bytes).map_err(|error| {
         let error = error.utf8_error();
         Usage(format!(
             "{name} is not UTF-8: {error}; convert it, for example with 'iconv -f LATIN1 -t UTF-8'"
         ))
     })
+}
+
+fn refuse(name: &str, encoding: WrongEncoding, bytes: &[u8]) -> Usage {
+    let encoding = match encoding {
+        WrongEncoding::Utf16 => "UTF-16",
+        WrongEncoding::Utf32 => "UTF-32",
+        _ => {
+            return Usage(format!(
+                "{name} begins with a byte order mark; save it as UTF-8 without one, or cut it off \
+                 with 'tail -c +4'"
+            ));
+        }
+    };
+    // With a mark, iconv finds the byte order itself, and takes the mark away.
+    let order = match bytes {
+        [0xFE | 0xFF, ..] | [0, 0, 0xFE, ..] => "",
+        [0, ..] => "BE",
+        _ => "LE",
+    };
+    Usage(format!(
+        "{name} is {encoding}; save it as UTF-8, or convert it with 'iconv -f {encoding}{order} -t \
+         UTF-8'"
+    ))
 }

@@ -5,6 +5,7 @@
 
 mod colors_and_terminals;
 mod documents;
+mod encodings;
 mod ending_quietly;
 mod exit_codes;
 mod interrupted;

@@ -73,16 +73,46 @@ fn a_pattern_that_a_shell_has_replaced_is_noted() {
 }
 
 #[test]
+fn a_wildcard_of_another_system_is_refused_with_what_to_write() {
+    let bus = Bus::start();
+    for (name, instead) in [
+        ("room*", "write 'room.*'"),
+        ("room/#", "write 'room.>'"),
+        ("room/+/temp", "write 'room.*.temp'"),
+        ("#", "write '>'"),
+        ("room.?", "is not a wildcard here"),
+        ("log.>.x", "must be the last token"),
+    ] {
+        for args in [&["listen", name][..], &["listen", "--pattern", "ok", name]] {
+            let ended = bus.run(args);
+            assert_eq!((ended.code, ended.stdout.as_str()), (2, ""), "{args:?}");
+            let begin = format!("ipc: cannot listen to '{name}': ");
+            assert!(ended.stderr.starts_with(&begin), "{ended:?}");
+            assert!(ended.stderr.contains(instead), "{ended:?}");
+            assert!(ended.stderr.contains("--literal"), "{ended:?}");
+        }
+        let args = ["listen", "--literal", name, "--timeout", "1ms"];
+        let ended = bus.run(&args);
+        assert_eq!(
+            (ended.code, ended.stderr),
+            (0, format!("listening to {name}\n"))
+        );
+    }
+}
+
+#[test]
 fn what_looks_like_a_pattern_is_refused_where_there_are_none() {
     let bus = Bus::start();
     for args in [
         &["send", "room.*", "5"][..],
         &["send", "room.>", "--lines"],
         &["send", "room*"],
+        &["send", "room/#"],
         &["call", "calc.*", "add"],
         &["wait", "log", "calc.>"],
         &["serve", "calc.*", "--echo"],
         &["describe", "*"],
+        &["wait", "room/+/lamp"],
     ] {
         let ended = bus.run(args);
         assert_eq!((ended.code, ended.stdout.as_str()), (2, ""), "{args:?}");

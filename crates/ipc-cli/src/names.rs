@@ -74,19 +74,32 @@ pub(crate) fn shell_note(events: &[String], is_pattern: bool) -> Option<String> 
             "'{name}' ends with a dot; if it was a pattern, quote it: '{name}>'"
         ));
     }
-    let is_file = |name: &&String| Path::new(name.as_str()).symlink_metadata().is_ok();
-    let files: Vec<_> = events.iter().filter(is_file).collect();
-    let n_suspicious = if is_pattern { 1 } else { 2 };
-    let first = files.first().filter(|_| n_suspicious <= files.len())?;
-    let others = match files.len() - 1 {
-        0 => "is the name of a file".to_owned(),
-        1 => "and another event are names of files".to_owned(),
-        n_others => format!("and {n_others} other events are names of files"),
-    };
+    let files = named_files(events, if is_pattern { 1 } else { 2 })?;
     Some(format!(
-        "'{first}' {others} here; if it was a pattern, quote it, for a shell writes the names of \
-         the files in its place"
+        "{files}; if it was a pattern, quote it, for a shell writes the names of the files in its \
+         place"
     ))
+}
+
+/// The same to who waits for objects, which have no patterns.
+pub(crate) fn shell_note_on_objects(objects: &[String]) -> Option<String> {
+    let files = named_files(objects, 2)?;
+    Some(format!(
+        "{files}, which a shell writes in the place of a pattern; objects are found by their names \
+         alone"
+    ))
+}
+
+/// Says which names are those of files, unless there are fewer than so many.
+fn named_files(names: &[String], n_suspicious: usize) -> Option<String> {
+    let is_file = |name: &&String| Path::new(name.as_str()).symlink_metadata().is_ok();
+    let files: Vec<_> = names.iter().filter(is_file).collect();
+    let first = files.first().filter(|_| n_suspicious <= files.len())?;
+    Some(match files.len() - 1 {
+        0 => format!("'{first}' is the name of a file here"),
+        1 => format!("'{first}' and another argument are names of files here"),
+        n_others => format!("'{first}' and {n_others} other arguments are names of files here"),
+    })
 }
 
 #[cfg(test)]
@@ -139,5 +152,8 @@ mod tests {
         assert!(note(&["src"], true).is_some());
         assert!(note(&["src", "temp", "Cargo.toml"], false).is_some());
         assert!(note(&["log."], false).unwrap().ends_with("'log.>'"));
+        let objects = |names: [&str; 2]| shell_note_on_objects(&names.map(str::to_owned));
+        assert!(objects(["src", "Cargo.toml"]).is_some());
+        assert_eq!(objects(["src", "calc"]), None);
     }
 }

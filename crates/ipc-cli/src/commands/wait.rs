@@ -19,6 +19,13 @@ pub(crate) async fn run(wait: Wait, global: &Global, output: &Output) -> anyhow:
     for object in &wait.objects {
         names::check_object(object, wait.literal)?;
     }
+    if !wait.literal.literal
+        && let Some(note) = names::shell_note_on_objects(&wait.objects)
+    {
+        output
+            .without_blocking(move |output| output.note(&note))
+            .await;
+    }
     let patience = wait.timeout;
     let timeout = patience.and_then(Patience::duration);
     let deadline = timeout.map(|timeout| Instant::now() + timeout);

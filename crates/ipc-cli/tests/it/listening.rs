@@ -61,13 +61,20 @@ fn a_pattern_that_a_shell_has_replaced_is_noted() {
     let expanded = ["room.bath", "room.kitchen"];
     assert_eq!(
         listen(&expanded),
-        "'room.bath' and another event are names of files here; if it was a pattern, quote it, for \
+        "'room.bath' and another argument are names of files here; if it was a pattern, quote it, for \
          a shell writes the names of the files in its place\nlistening to room.bath, room.kitchen\n"
     );
     assert!(listen(&["--pattern", "room.bath"]).contains("is the name of a file here"));
     assert!(listen(&["log."]).contains("quote it: 'log.>'"));
     assert_eq!(listen(&["room.bath"]), "listening to room.bath\n");
     assert_eq!(listen(&[&expanded[..], &["--quiet"]].concat()), "");
+    let mut wait = bus.command(&["wait", "--timeout", "0", "room.bath", "room.kitchen"]);
+    wait.current_dir(directory.path());
+    let note = run(wait).stderr;
+    assert!(
+        note.starts_with("'room.bath' and another argument are names of files"),
+        "{note}"
+    );
     let literal = listen(&[&expanded[..], &["--literal"]].concat());
     assert_eq!(literal.lines().count(), 1, "{literal}");
 }

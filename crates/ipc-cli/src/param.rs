@@ -40,37 +40,36 @@ pub(crate) fn read(words: &[String], text: &Text) -> Result<Option<RawJson>, Usa
     }
 }
 
-/// Reads a value that is one word.
-pub(crate) fn read_word(word: &str) -> Result<RawJson, Usage> {
-    if word == "-" {
-        return Source::StandardInput.read_json();
+/// Reads JSON where text makes no sense: written out, from standard input (`-`) or from a file
+/// (`@file`). `name` is what an error calls it.
+pub(crate) fn read_json(name: &str, word: &str) -> Result<RawJson, Usage> {
+    match Source::named(word) {
+        Some(source) => source?.read_json(),
+        None => parse(name, word),
     }
-    if let Some(path) = word.strip_prefix('@') {
-        if path.is_empty() {
-            let text = advice::as_text(word);
-            return Err(Usage(format!(
-                "a file name is missing after '@', as in @param.json ({text})"
-            )));
-        }
-        let source = Source::new(path)?;
-        return source.read_json().map_err(|Usage(message)| {
-            // A name of a person, rather than of a file.
-            let advice = if source.exists() {
-                String::new()
-            } else {
-                format!(" ({})", advice::as_text(word))
-            };
-            Usage(message + &advice)
-        });
+}
+
+/// Reads a value that is one word.
+fn read_word(word: &str) -> Result<RawJson, Usage> {
+    let as_text = |Usage(message)| Usage(format!("{message} ({})", advice::as_text(word)));
+    if let Some(source) = Source::named(word) {
+        let source = source.map_err(as_text)?;
+        let json = source.read_json();
+        // It may be the name of a person, rather than of a file.
+        return if source.exists() {
+            json
+        } else {
+            json.map_err(as_text)
+        };
     }
     if looks_like_json(word) {
-        return parse("the argument", word).map_err(|Usage(message)| {
-            // With a bracket or a quote it is meant as JSON, and broken.
-            if word.trim_start().starts_with(['{', '[', '"']) {
-                return Usage(message);
-            }
-            Usage(format!("{message} ({})", advice::as_text(word)))
-        });
+        let json = parse("the argument", word);
+        // With a bracket or a quote it is meant as JSON, and broken.
+        return if word.trim_start().starts_with(['{', '[', '"']) {
+            json
+        } else {
+            json.map_err(as_text)
+        };
     }
     pairs::read(&[word.to_owned()], &[])
 }

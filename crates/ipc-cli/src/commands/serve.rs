@@ -89,11 +89,13 @@ impl Drop for StopOnDrop {
 /// An interface is checked here, for the server keeps any object and refuses all else in its own
 /// words.
 fn read_interface(word: &str) -> Result<RawJson, Usage> {
-    let interface = param::read_word(word)?;
+    let interface = param::read_json("the interface", word)?;
     if interface.as_str().trim_start().starts_with('{') {
         Ok(interface)
     } else {
-        Err(Usage("the interface is not a JSON object".to_owned()))
+        Err(Usage(
+            "the interface is not a JSON object, such as '{\"doc\":\"Adds.\"}'".to_owned(),
+        ))
     }
 }
 

@@ -32,6 +32,19 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// What `-` and `@FILE` stand for; none for any other word.
+    pub(super) fn named(word: &'a str) -> Option<Result<Self, Usage>> {
+        if word == "-" {
+            return Some(Ok(Self::StandardInput));
+        }
+        match word.strip_prefix('@')? {
+            "" => Some(Err(Usage(
+                "a file name is missing after '@', as in @param.json".to_owned(),
+            ))),
+            path => Some(Self::new(path)),
+        }
+    }
+
     /// Whether there is something to read.
     pub(super) fn exists(&self) -> bool {
         match self {

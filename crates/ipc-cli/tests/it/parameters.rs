@@ -131,10 +131,6 @@ fn what_cannot_be_read_is_named_with_what_to_do() {
             format!("cannot read {missing}: No such file"),
         ),
         (
-            format!("@{missing}"),
-            format!("(as text, write -s @{missing}"),
-        ),
-        (
             format!("@{}", directory.path().display()),
             "it is a directory".to_owned(),
         ),
@@ -176,6 +172,9 @@ fn plain_text_is_refused_with_how_to_write_it_in_every_command() {
             "{args:?}"
         );
     }
+    let ended = bus.run(&["serve", "o", "--echo", "--interface", "hi"]);
+    let expected = "ipc: the interface is not JSON: expected value at line 1 column 1\n";
+    assert_eq!((ended.code, ended.stderr.as_str()), (2, expected));
     let ended = bus.run(&["call", "o", "m", "1", "2"]);
     let hint = "ipc: there are 2 values, and one is sent; an array is written '[1,2]'\n";
     assert_eq!((ended.code, ended.stderr.as_str()), (2, hint));

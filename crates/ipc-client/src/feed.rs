@@ -61,7 +61,9 @@ impl Event {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Lagged {
-    /// So many, because this subscription or this connection was too slow.
+    /// So many, because this subscription or this connection was too slow. When a connection misses
+    /// events of very many names, each of its subscriptions is told the sum of what the server has
+    /// not counted by name: at most so many.
     #[error("{0} events were missed")]
     Missed(u64),
     /// Perhaps some, because the connection was lost for a while.

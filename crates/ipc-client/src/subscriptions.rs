@@ -9,6 +9,9 @@ use ipc_wire::{Name, Pattern, Payload};
 
 use crate::{Event, Lagged, RawJson, feed::Feed};
 
+/// Stands in `ipc.lost` for all names beyond those that the server counts one by one.
+const FURTHER_NAMES: &str = ">";
+
 /// What a subscription listens to.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(crate) enum Topic {
@@ -109,12 +112,20 @@ impl Subscriptions {
         }
     }
 
-    /// Tells every subscription that matches that it missed events.
+    /// Tells every subscription that matches that it missed events. Under [`FURTHER_NAMES`] it may
+    /// be any, so all are told.
     pub(crate) fn deliver_lost(&mut self, name: &str, count: u64, wakers: &mut Vec<Waker>) {
+        let lagged = Lagged::Missed(count);
+        if name == FURTHER_NAMES {
+            let entries = self.literal.values();
+            let entries = entries.chain(self.patterns.iter().map(|(_, entry)| entry));
+            let feeds = entries.flat_map(|entry| &entry.feeds);
+            return wakers.extend(feeds.filter_map(|feed| feed.push_lagged(lagged)));
+        }
         self.n_deliveries += 1;
         for (_, feed) in self.matching(name) {
             if feed.is_new(self.n_deliveries) {
-                wakers.extend(feed.push_lagged(Lagged::Missed(count)));
+                wakers.extend(feed.push_lagged(lagged));
             }
         }
     }

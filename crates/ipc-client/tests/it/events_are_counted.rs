@@ -85,6 +85,27 @@ async fn a_slow_subscription_is_told_exactly_how_many_events_it_missed() {
 }
 
 #[tokio::test]
+async fn losses_that_the_server_sums_up_are_told_to_every_subscription() {
+    let server = Server::bind().await;
+    let (client, mut peer) = server.connected().await;
+    let mut literal = listen(&client, &mut peer, "n").await;
+    let mut pattern = listen_pattern(&client, &mut peer, "room.*").await;
+    let lost = json!({"event": "ipc.lost", "result": {"event": ">", "count": 5}});
+    peer.send(&lost).await;
+    settle(&client, &mut peer).await;
+    // What follows shows that nothing else came before it.
+    for event in ["n", "room.a"] {
+        peer.send(&json!({"event": event, "result": 1})).await;
+    }
+
+    for subscription in [&mut literal, &mut pattern] {
+        let lagged = subscription.recv().await.unwrap().unwrap_err();
+        assert_eq!(lagged, Lagged::Missed(5));
+        assert!(subscription.recv().await.unwrap().is_ok());
+    }
+}
+
+#[tokio::test]
 async fn the_server_is_told_when_the_last_subscription_of_a_name_ends() {
     let server = Server::bind().await;
     let (client, mut peer) = server.connected().await;

@@ -70,6 +70,7 @@ impl Broker {
     /// A broker without sessions; `server` is its name and version, as told in `hello`.
     #[must_use]
     pub fn new(limits: Limits, server: &str, now: Instant) -> Self {
+        let limits = limits.with_countable_times();
         Self {
             sessions: Sessions::new(limits.outbox_bytes, limits.queued_bytes),
             limits,

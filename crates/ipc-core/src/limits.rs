@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use ipc_wire::DecodeLimits;
 
-/// What peers may use: the one place from which broker, decoders and event loop read. The defaults are for a machine that runs desktop or server programs.
+/// What peers may use: the one place from which broker, decoders and event loop read. The defaults
+/// are for a machine that runs desktop or server programs.
+///
+/// A time of more than a year counts as a year.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Limits {
@@ -91,6 +94,14 @@ impl Limits {
             message_bytes: self.message_bytes,
             depth: self.message_depth,
         }
+    }
+
+    /// Shortens times that a clock could not count.
+    pub(crate) fn with_countable_times(mut self) -> Self {
+        for time in [&mut self.stall, &mut self.seed_wait, &mut self.drain] {
+            *time = MAX_TIMEOUT.min(*time);
+        }
+        self
     }
 }
 

@@ -13,6 +13,9 @@ use std::time::{Duration, Instant};
 /// be woken and to answer.
 pub(crate) const DEFAULT_WINDOW: Duration = Duration::from_micros(50);
 
+/// Looking longer than this is the same as never sleeping: every gap counts as shorter.
+const LONGEST_WINDOW: Duration = Duration::from_secs(3600);
+
 /// Gaps longer than this count as this long, so that the average soon forgets a pause.
 const LONGEST_GAP: Duration = Duration::from_millis(1);
 
@@ -46,7 +49,7 @@ impl Polling {
         };
         let (n_in_vain, n_rests) = (0, 0);
         Self {
-            window,
+            window: window.min(LONGEST_WINDOW),
             average_gap: LONGEST_GAP,
             waiting_since: now,
             n_in_vain,
@@ -157,6 +160,14 @@ mod tests {
     #[test]
     fn it_rests_when_looking_finds_nothing() {
         assert!(looks(&[80]) < 50, "a few looks, and a long rest");
+    }
+
+    #[test]
+    fn the_window_may_be_as_long_as_a_duration_can_be() {
+        let now = Instant::now();
+        let mut polling = Polling::new(Duration::MAX, now);
+        polling.note_event(now);
+        assert!(polling.is_worthwhile(now) || !has_other_cores());
     }
 
     #[test]

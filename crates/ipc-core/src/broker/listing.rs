@@ -83,7 +83,7 @@ impl Page {
         let max_entries = limit.map_or(usize::MAX, NonZeroUsize::get);
         Self {
             json: format!("{{\"{key}\":[").into_bytes(),
-            max_entries: max_entries.min(limits.page_entries),
+            max_entries: max_entries.min(limits.page_entries).max(1),
             max_bytes: limits.page_bytes,
         }
     }

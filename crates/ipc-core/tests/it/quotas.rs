@@ -1,5 +1,7 @@
 //! Every bound, at the limit and one past it.
 
+use std::time::Duration;
+
 use ipc_core::{Peer, Refusal};
 use ipc_testkit::World;
 use ipc_wire::Code;
@@ -204,4 +206,61 @@ fn when_all_queues_are_too_long_the_longest_pays() {
     assert_eq!(world.stats().slow_consumers, 1);
     world.read_on("modest");
     assert_eq!(world.sent_to("modest").len(), 8);
+}
+
+#[test]
+fn limits_that_are_meant_as_none_can_be_as_large_as_their_types() {
+    let mut world = World::limited(|limits| {
+        let sizes = [
+            &mut limits.connections,
+            &mut limits.connections_per_user,
+            &mut limits.names,
+            &mut limits.subscriptions,
+            &mut limits.requests,
+            &mut limits.wait_names,
+            &mut limits.interface_bytes,
+            &mut limits.page_entries,
+            &mut limits.page_bytes,
+            &mut limits.entry_items,
+            &mut limits.outbox_bytes,
+            &mut limits.queued_bytes,
+            &mut limits.lost_names,
+        ];
+        for size in sizes {
+            *size = usize::MAX;
+        }
+        (limits.stall, limits.seed_wait, limits.drain) =
+            (Duration::MAX, Duration::MAX, Duration::MAX);
+    });
+    world.hello("provider");
+    world.register("provider", "mango");
+    world.connect("seed");
+    world.send("seed", r#"{"list":["pear"]}"#);
+    world.stop_reading("provider");
+    world.hello("caller");
+    call(&mut world, "caller", "mango", 1);
+    world.ask("caller", r#"{"object":"ipc","method":"objects","id":2}"#);
+    world.advance(24 * 60 * 60 * 1000);
+    assert_eq!(world.closed("provider"), None);
+    world.register("caller", "pear");
+    assert_eq!(world.sent_to("seed"), [r#"{"list":["pear"]}"#]);
+    world.shut_down();
+    world.advance(24 * 60 * 60 * 1000);
+    assert!(
+        world
+            .sent_to("caller")
+            .iter()
+            .all(|said| !said.contains("error"))
+    );
+}
+
+#[test]
+fn a_page_has_an_entry_however_small_it_may_be() {
+    let mut world = World::limited(|limits| (limits.page_entries, limits.page_bytes) = (0, 0));
+    world.hello("provider");
+    world.register("provider", "a");
+    world.register("provider", "b");
+    let page = world.ask("provider", r#"{"object":"ipc","method":"objects","id":1}"#);
+    assert_eq!(page["response"]["objects"][0]["object"], "a");
+    assert_eq!(page["response"]["next"], "a");
 }

@@ -15,11 +15,16 @@ use std::{
 
 use rustix::fs::{Mode, OFlags};
 
-use super::unix::{Identity, identity};
-
 /// How often a lock file may vanish between being opened and locked, for servers that end just
 /// then remove it.
 const MAX_TRIES: usize = 100;
+
+/// Device and inode: whether a file is the one that was made, and not a successor.
+pub(super) type Identity = (u64, u64);
+
+pub(super) fn identity(metadata: &fs::Metadata) -> Identity {
+    (metadata.dev(), metadata.ino())
+}
 
 /// A lock file that this process holds.
 #[derive(Debug)]

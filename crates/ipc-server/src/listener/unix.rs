@@ -16,15 +16,8 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use super::{
     BACKLOG, BindError,
     defaults::paths::{make_private_directory, private_path},
-    lock::{LockError, PathLock},
+    lock::{Identity, LockError, PathLock, identity},
 };
-
-/// Device and inode: whether a file is the one that was made, and not a successor.
-pub(super) type Identity = (u64, u64);
-
-pub(super) fn identity(metadata: &fs::Metadata) -> Identity {
-    (metadata.dev(), metadata.ino())
-}
 
 /// A socket that listens at a path. When it is closed, its file is removed, and then the lock is
 /// released.

@@ -8,7 +8,7 @@ use std::{
 use ipc_core::{Outbox, SessionId};
 use ipc_wire::{Decoder, SEED_READ_BYTES};
 
-use crate::{hub::Patience, stream::Stream};
+use crate::stream::Stream;
 
 /// What is written of a long message of the seed dialect at a time.
 ///
@@ -24,6 +24,14 @@ pub(crate) const SEED_GAP: Duration = Duration::from_millis(1);
 
 /// Buffers that are handed to the system in one write.
 const PIECES_PER_WRITE: usize = 64;
+
+/// How many checks a closing connection outlasts whose peer did not read before: it may have been
+/// stopped, and should find a whole message and the reason when it goes on.
+const MAX_IDLE_CHECKS_IF_SLOW: u8 = 10;
+
+/// How many checks any closing connection outlasts: whoever reads that slowly takes up a place that
+/// others could have.
+const MAX_CHECKS: u8 = 60;
 
 /// A socket, what has arrived of a message, and how far both have come.
 #[derive(Debug)]
@@ -47,8 +55,8 @@ pub(crate) struct Connection {
     pub(crate) is_write_closed: bool,
     /// The end of the stream was read.
     pub(crate) has_ended: bool,
-    /// The session has ended: for so long what its outbox holds is written, and what it sends is
-    /// thrown away.
+    /// The session has ended: what its outbox holds is still written, and what it sends is thrown
+    /// away, until this is over.
     pub(crate) closing: Option<Patience>,
     /// Turns in a row that have not emptied the socket, up to the limit of those that count.
     pub(crate) n_full_chunks: u32,
@@ -56,6 +64,37 @@ pub(crate) struct Connection {
     /// When a message of the seed dialect was last written, unless the peer sent something since.
     unheard_since: Option<Instant>,
     keeps_pieces_apart: bool,
+}
+
+/// How long a connection that is being closed is kept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    /// Checks left at which the socket may have taken nothing.
+    n_idle_checks: u8,
+    /// Checks left.
+    n_checks: u8,
+}
+
+impl Patience {
+    /// Begins to close a connection, which `is_slow` if its peer did not read.
+    pub(crate) const fn new(is_slow: bool) -> Self {
+        Self {
+            n_idle_checks: if is_slow { MAX_IDLE_CHECKS_IF_SLOW } else { 1 },
+            n_checks: MAX_CHECKS,
+        }
+    }
+
+    /// The socket took something: the connection is kept until the second check from now at least.
+    pub(crate) fn note_progress(&mut self) {
+        self.n_idle_checks = self.n_idle_checks.max(2);
+    }
+
+    /// Counts a check; returns whether it was the last.
+    pub(crate) fn is_over(&mut self) -> bool {
+        self.n_idle_checks = self.n_idle_checks.saturating_sub(1);
+        self.n_checks = self.n_checks.saturating_sub(1);
+        self.n_idle_checks == 0 || self.n_checks == 0
+    }
 }
 
 /// How far a write came.

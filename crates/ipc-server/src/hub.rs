@@ -26,7 +26,6 @@ use ipc_core::{Broker, Output, SessionId};
 use ipc_wire::{DecodeLimits, Decoder};
 use mio::{Events, Interest, Poll, Registry, Token};
 
-pub(crate) use self::closing::Patience;
 use self::{
     accepting::FILE_CHECK_INTERVAL,
     closing::LINGER,

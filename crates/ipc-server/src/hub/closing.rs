@@ -5,28 +5,11 @@ use std::time::{Duration, Instant};
 use ipc_core::{CloseReason, Input, SessionId};
 
 use super::{Hub, connection};
-use crate::incidents::Incident;
+use crate::{connection::Patience, incidents::Incident};
 
-/// How often a connection that is being closed is looked at. One whose socket took nothing
-/// meanwhile, or that has everything and does not close its side, is dropped.
+/// How often a connection that is being closed is checked. One whose socket took nothing meanwhile,
+/// or that has everything and does not close its side, is dropped.
 pub(super) const LINGER: Duration = Duration::from_secs(1);
-
-/// How many times a connection is looked at whose peer did not read: it may have been stopped, and
-/// should find a whole message and the reason when it goes on.
-const SLOW_LINGERS: u8 = 10;
-
-/// How many times any connection is looked at: who reads that slowly takes up a place that others
-/// could have.
-const MAX_LINGERS: u8 = 60;
-
-/// How long a connection that is being closed is kept.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Patience {
-    /// Looks in vain that are left.
-    n_in_vain: u8,
-    /// Looks that are left.
-    n_all: u8,
-}
 
 impl Hub {
     /// Begins to close a connection: what its outbox holds is written, and what it sends thrown
@@ -42,10 +25,7 @@ impl Hub {
         let Some(connection) = connection(&mut self.connections, session) else {
             return;
         };
-        connection.closing = Some(Patience {
-            n_in_vain: if is_slow { SLOW_LINGERS } else { 1 },
-            n_all: MAX_LINGERS,
-        });
+        connection.closing = Some(Patience::new(is_slow));
         self.receive_bytes -= connection.buffered_bytes();
         connection.decoder = None;
         self.lingering.push_back((now + LINGER, session));
@@ -127,19 +107,5 @@ impl Hub {
         tracing::debug!(client = session.client(), %reason, "closed");
         self.broker.handle(Input::Closed(session, reason), now);
         self.apply(now);
-    }
-}
-
-impl Patience {
-    /// The socket took something: it has at least one whole time more.
-    pub(crate) fn note_progress(&mut self) {
-        self.n_in_vain = self.n_in_vain.max(2);
-    }
-
-    /// Notes one look; whether it was the last.
-    fn is_over(&mut self) -> bool {
-        self.n_in_vain = self.n_in_vain.saturating_sub(1);
-        self.n_all = self.n_all.saturating_sub(1);
-        self.n_in_vain == 0 || self.n_all == 0
     }
 }

@@ -6,7 +6,7 @@ use anyhow::bail;
 
 use crate::{
     instructions, packages,
-    process::{self, cargo, output, root, works},
+    process::{self, cargo, output, root, say, works},
     suite,
 };
 
@@ -151,9 +151,4 @@ fn optional_tools() -> anyhow::Result<Vec<String>> {
 
 fn headline(text: &str) {
     say(&format!("== {text}"));
-}
-
-#[expect(clippy::print_stdout, reason = "the command's output")]
-fn say(text: &str) {
-    println!("{text}");
 }

@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context, bail};
 
-use crate::process::{binary, cargo, output, root, run as run_command};
+use crate::process::{binary, cargo, output, root, run as run_command, say};
 
 /// Builds everything, starts a server on a free port, and lets a provider, a listener, a caller
 /// and a publisher talk through it.
@@ -92,11 +92,6 @@ fn show(command: &mut Command, as_typed: &str) -> anyhow::Result<()> {
     let printed = output(command)?;
     say(format!("$ {as_typed}\n{printed}").trim_end());
     Ok(())
-}
-
-#[expect(clippy::print_stdout, reason = "the command's output")]
-fn say(text: &str) {
-    println!("{text}");
 }
 
 /// A process of the demonstration, killed when it is over.

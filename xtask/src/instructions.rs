@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, process::Command};
 
 use anyhow::{Context, bail};
 
-use crate::process::{cargo, output, release_binary, root, run, works};
+use crate::process::{cargo, output, release_binary, root, run, say, works};
 
 /// How much more than recorded a work may take.
 const TOLERANCE_PERCENT: u64 = 10;
@@ -108,9 +108,4 @@ fn total(work: &str, times: u64) -> anyhow::Result<u64> {
         .trim()
         .parse()
         .with_context(|| format!("callgrind counts {collected:?}"))
-}
-
-#[expect(clippy::print_stdout, reason = "the command's output")]
-fn say(text: &str) {
-    println!("{text}");
 }

@@ -46,10 +46,9 @@ enum Task {
     Assets,
 }
 
-#[expect(clippy::print_stdout, reason = "the command's output")]
 fn name_skipped(skipped: Option<String>) {
     if let Some(reason) = skipped {
-        println!("skipped: {reason}");
+        process::say(&format!("skipped: {reason}"));
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use crate::process::{run, works};
+use crate::process::{output, run, say, works};
 
 /// A program, and the Debian package it comes in.
 const PROGRAMS: [(&str, &str); 1] = [("valgrind", "valgrind")];
@@ -38,11 +38,6 @@ fn apt_get() -> Command {
 }
 
 fn may_install() -> bool {
-    let is_root = crate::process::output(Command::new("id").arg("-u"));
+    let is_root = output(Command::new("id").arg("-u"));
     is_root.is_ok_and(|uid| uid.trim() == "0") && works(Command::new("apt-get").arg("--version"))
-}
-
-#[expect(clippy::print_stdout, reason = "the command's output")]
-fn say(text: &str) {
-    println!("{text}");
 }

@@ -1,4 +1,4 @@
-//! Running other programs in the project's root.
+//! Running other programs in the project's root, and printing.
 
 use std::{
     path::{Path, PathBuf},
@@ -6,6 +6,12 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+
+/// Prints a line of the task's output.
+#[expect(clippy::print_stdout, reason = "the command's output")]
+pub(crate) fn say(line: &str) {
+    println!("{line}");
+}
 
 /// The root of the workspace.
 pub(crate) fn root() -> &'static Path {

@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context, bail};
 
-use crate::process::cargo;
+use crate::process::{cargo, say};
 
 /// How many tests ran, and how they ended.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -84,11 +84,6 @@ impl std::fmt::Display for Counts {
         }
         Ok(())
     }
-}
-
-#[expect(clippy::print_stdout, reason = "the command's output")]
-fn say(line: &str) {
-    println!("{line}");
 }
 
 #[cfg(test)]

@@ -72,7 +72,7 @@ pub(crate) struct Stall {
     pub(crate) is_timed: bool,
     /// The shell was told to try again, and has not said how that went.
     pub(crate) is_tried: bool,
-    /// Tries since it last took something; all were in vain.
+    /// Failed tries since it last took something.
     pub(crate) n_tries: u32,
 }
 

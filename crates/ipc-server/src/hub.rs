@@ -78,7 +78,7 @@ pub(crate) struct Hub {
     lingering: VecDeque<(Instant, SessionId)>,
     receive_bytes: usize,
     peer_time: PeerTime,
-    /// Something that this turn has begun is to be gone on with before time passes on peers.
+    /// There is more to read than this turn has read; it comes before time passes on peers.
     is_behind: bool,
     polling: Polling,
     incidents: Incidents,
@@ -168,10 +168,10 @@ impl Hub {
         }
     }
 
-    /// Reads and writes what is possible, and then lets time pass on peers; what time it is for
+    /// Reads and writes what is possible, and then lets time pass on peers. Returns the time for
     /// them.
     fn turn(&mut self, now: Instant) -> Instant {
-        self.go_on_with_waiting(now);
+        self.resume_waiting(now);
         let now = self.read_ready(now);
         self.refused.read(&mut self.scratch);
         self.accept(now);
@@ -266,8 +266,8 @@ impl Hub {
         self.is_behind |= n_events == EVENTS_PER_TURN;
     }
 
-    /// Goes on with what only had to wait for a moment. No peer's time is over by that.
-    fn go_on_with_waiting(&mut self, now: Instant) {
+    /// Resumes what only had to wait for a moment. No deadline of a peer is kept here.
+    fn resume_waiting(&mut self, now: Instant) {
         self.incidents.pass_time(now);
         while let Some(&(until, session)) = self.paced.front()
             && until <= now

@@ -261,7 +261,7 @@ fn first_piece(lines: &[u8]) -> &[u8] {
 /// Returns the line that reports lost ones, formatted like the rest of the log.
 fn loss(n_lost: u64) -> String {
     let mut line = String::new();
-    // Even without the time it says what it has to.
+    // Without the time, the line still says what was lost.
     SystemTime.format_time(&mut Writer::new(&mut line)).ok();
     line + &format!(
         "  WARN ipc_server: {n_lost} log lines lost: standard error was not read or could not be written\n"

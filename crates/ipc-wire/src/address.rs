@@ -91,7 +91,7 @@ enum Problem {
     Directory,
     #[error("after 'unix://' the path begins with '/'; write unix:///{0}, or unix:{0} here")]
     RelativeUrl(String),
-    #[error("only a shell replaces '~', and did not; write the path in full")]
+    #[error("'~' is replaced only by a shell; write the path in full")]
     Home,
     #[error("sockets without a file are not supported; write a path (./{0} for a file here)")]
     Abstract(String),

@@ -35,7 +35,7 @@ fn read_and_stall(world: &mut World, n_bytes: usize) {
     world.read_some("listener", n_bytes);
     world.advance(9_999);
     assert_eq!(world.closed("listener"), None);
-    // It is closed when the last try is in vain, and then reads on.
+    // It is closed when the last try fails, and then reads on.
     world.read_on_when_closed("listener");
     world.advance(1);
     assert_eq!(world.closed("listener"), Some(SlowConsumer));

@@ -125,14 +125,14 @@ pub(super) mod paths {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 problem("which does not exist".to_owned())
             }
-            Err(error) => problem(format!("which cannot be looked at ({error})")),
-            Ok(found) if !found.is_dir() => problem("which is no directory".to_owned()),
+            Err(error) => problem(format!("which cannot be checked ({error})")),
+            Ok(found) if !found.is_dir() => problem("which is not a directory".to_owned()),
             Ok(found) if found.uid() != uid => {
                 let owner = found.uid();
                 problem(format!("which belongs to user {owner}, not to user {uid}"))
             }
             Ok(found) if found.mode() & EVERYBODY_MAY_WRITE != 0 => {
-                problem("where everybody may write".to_owned())
+                problem("which everybody can write to".to_owned())
             }
             Ok(_) => Ok(directory),
         }
@@ -204,9 +204,9 @@ pub(super) mod paths {
             is_refused(Path::new("relative"), uid, "not an absolute path");
             is_refused(Path::new(""), uid, "is not set");
             fs::write(own.join("file"), "").unwrap();
-            is_refused(&own.join("file"), uid, "is no directory");
+            is_refused(&own.join("file"), uid, "is not a directory");
             fs::set_permissions(own, fs::Permissions::from_mode(0o1777)).unwrap();
-            is_refused(own, uid, "everybody may write");
+            is_refused(own, uid, "everybody can write to");
             assert!(check_runtime_dir(None, uid).is_err());
         }
     }

@@ -114,7 +114,7 @@ fn open(path: &Path) -> Result<File, LockError> {
         Ok(file) => File::from(file),
         Err(error) => {
             return Err(match fs::symlink_metadata(path) {
-                Ok(found) if !found.is_file() => blocked("is no lock file"),
+                Ok(found) if !found.is_file() => blocked("is not a lock file"),
                 Ok(found) if found.uid() != own_uid => blocked("belongs to another user"),
                 _ => LockError::Io(error.into()),
             });
@@ -122,7 +122,7 @@ fn open(path: &Path) -> Result<File, LockError> {
     };
     let found = file.metadata()?;
     if !found.is_file() {
-        return Err(blocked("is no lock file"));
+        return Err(blocked("is not a lock file"));
     }
     if found.uid() != own_uid {
         return Err(blocked("belongs to another user"));

@@ -48,7 +48,7 @@ pub(super) fn resolve(address: &Address) -> Result<Vec<SocketAddr>, BindError> {
     if sockets.is_empty() {
         return Err(BindError::Io {
             address: address.clone(),
-            error: io::Error::other("the name stands for no address"),
+            error: io::Error::other("the name has no address"),
         });
     }
     Ok(sockets)

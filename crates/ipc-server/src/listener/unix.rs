@@ -82,7 +82,7 @@ impl PathListener {
             Err(LockError::Blocked(what)) => return Err(problem(what)),
             Err(LockError::Io(error)) => return Err(io_error(error)),
             Err(LockError::Unsupported(error)) => {
-                tracing::warn!(?path, %error, "the file system has no locks: start one server only");
+                tracing::warn!(?path, %error, "the file system does not support locks; start only one server on this path");
                 None
             }
         };

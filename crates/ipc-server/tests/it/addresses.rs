@@ -203,7 +203,7 @@ fn the_default_socket_is_in_the_runtime_directory_if_that_is_the_users_own() {
     fs::set_permissions(runtime, fs::Permissions::from_mode(0o777)).unwrap();
     let (addresses, log) = start(runtime).unwrap();
     assert_eq!(addresses, [TCP.to_owned(), private(temporary)]);
-    assert!(log.contains("where everybody may write"), "{log}");
+    assert!(log.contains("which everybody can write to"), "{log}");
 }
 
 #[test]

@@ -141,7 +141,7 @@ pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T 
         if let Some(seen) = look() {
             return seen;
         }
-        assert!(started.elapsed() < PATIENCE, "waiting in vain for {what}");
+        assert!(started.elapsed() < PATIENCE, "timed out waiting for {what}");
         std::thread::park_timeout(Duration::from_millis(2));
     }
 }

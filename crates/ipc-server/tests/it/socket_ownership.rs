@@ -144,18 +144,18 @@ fn what_is_no_lock_file_is_refused_and_left_as_it_is() {
     let precious = directory.path().join("precious");
 
     symlink(&precious, &lock).unwrap();
-    assert!(refusal(&path).contains("is no lock file"));
+    assert!(refusal(&path).contains("is not a lock file"));
     assert!(!precious.exists(), "a dangling link was followed");
     fs::write(&precious, "text").unwrap();
-    assert!(refusal(&path).contains("is no lock file"));
+    assert!(refusal(&path).contains("is not a lock file"));
     fs::remove_file(&lock).unwrap();
 
     fs::create_dir(&lock).unwrap();
-    assert!(refusal(&path).contains("is no lock file"));
+    assert!(refusal(&path).contains("is not a lock file"));
     fs::remove_dir(&lock).unwrap();
 
     rustix::fs::mkfifoat(rustix::fs::CWD, &lock, rustix::fs::Mode::RWXU).unwrap();
-    assert!(refusal(&path).contains("is no lock file"));
+    assert!(refusal(&path).contains("is not a lock file"));
     fs::remove_file(&lock).unwrap();
 
     fs::write(&lock, "text").unwrap();

@@ -23,6 +23,7 @@ use crate::{
 };
 
 fn main() -> ExitCode {
+    signals::set_mask();
     let outputs = match Outputs::open() {
         Ok(outputs) => outputs,
         Err(error) => {

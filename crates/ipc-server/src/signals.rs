@@ -3,11 +3,29 @@
 use anyhow::Context;
 use ipc_server::Stopper;
 
+/// Blocks SIGTTOU and unblocks SIGTERM, for this thread and those that it starts from now on.
+///
+/// Where SIGTTOU is blocked, a terminal after `stty tostop` takes what the background writes;
+/// otherwise the first line of the log would stop the process. SIGTERM may come blocked from a
+/// supervisor, whose own threads block it.
+#[cfg(unix)]
+pub(crate) fn set_mask() {
+    use nix::sys::signal::{SigSet, Signal};
+
+    let set = SigSet::from_iter;
+    // Neither fails for a signal that exists.
+    set([Signal::SIGTTOU]).thread_block().ok();
+    set([Signal::SIGTERM]).thread_unblock().ok();
+}
+
+#[cfg(not(unix))]
+pub(crate) const fn set_mask() {}
+
 /// Lets SIGTERM, SIGINT and SIGHUP stop the server cleanly, and a second one end it at once.
 ///
 /// SIGINT and SIGHUP stay ignored if the process was started so: `nohup` ignores SIGHUP, and a
-/// shell without job control ignores SIGINT for what it starts in the background. SIGTERM always
-/// stops the server, because it is how supervisors ask.
+/// shell without job control ignores SIGINT for what it starts in the background. They also stay
+/// blocked if they were. SIGTERM always stops the server, because it is how supervisors ask.
 #[cfg(unix)]
 pub(crate) fn stop_on_signals(stopper: Stopper) -> anyhow::Result<()> {
     use signal_hook::{

@@ -79,6 +79,25 @@ fn sigterm_stops_the_server_even_if_it_was_ignored() {
     );
 }
 
+/// A server that was started while these signals were blocked, as threads of some supervisors are.
+fn start_blocking(signals: &str) -> ServerProcess {
+    let mut command = Command::new("env");
+    command.arg(format!("--block-signal={signals}"));
+    command.arg(env!("CARGO_BIN_EXE_ipc-server"));
+    command.args(["--listen", "tcp://127.0.0.1:0"]);
+    ServerProcess::start_with(&mut command, 1)
+}
+
+#[test]
+fn sigterm_stops_the_server_even_if_it_was_blocked() {
+    only_the_last_stops_it(start_blocking("TERM"), &[], Signal::TERM);
+    only_the_last_stops_it(
+        start_blocking("TERM,HUP,INT"),
+        &[Signal::HUP, Signal::INT],
+        Signal::TERM,
+    );
+}
+
 #[test]
 fn a_hangup_that_was_not_ignored_stops_the_server() {
     only_the_last_stops_it(ServerProcess::start(), &[], Signal::HUP);

@@ -21,6 +21,7 @@ mod refused;
 mod seed_dialect;
 #[cfg(unix)]
 mod socket_ownership;
+mod terminals;
 #[cfg(unix)]
 mod unix_sockets;
 mod unread_output;

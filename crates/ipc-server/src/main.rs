@@ -36,8 +36,7 @@ fn main() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) if error.use_stderr() => return report_usage(&error, &outputs.stderr),
-        // What was asked for, such as help, goes to standard output and waits for its reader.
-        Err(help) => help.exit(),
+        Err(help) => return show_help(&help, &outputs.stderr),
     };
     match run(&args, &outputs) {
         Ok(()) => ExitCode::SUCCESS,
@@ -51,14 +50,31 @@ fn main() -> ExitCode {
 
 /// Says what is wrong with the command line.
 fn report_usage(error: &clap::Error, stderr: &Output) -> ExitCode {
-    let text = error.render();
-    let text = if has_colors() {
+    stderr.push(text_of(error, &io::stderr()).as_bytes());
+    ExitCode::from(2)
+}
+
+/// Prints what was asked for, such as help, which waits for its reader.
+fn show_help(help: &clap::Error, stderr: &Output) -> ExitCode {
+    match output::print(&text_of(help, &io::stdout())) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let line = format!("ipc-server: cannot write to standard output: {error}\n");
+            stderr.push(line.as_bytes());
+            ExitCode::FAILURE
+        }
+        // Who stopped reading has read enough.
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+/// What the command line's parser says, with colors where the stream shows them.
+fn text_of(said: &clap::Error, stream: &impl IsTerminal) -> String {
+    let text = said.render();
+    if shows_colors(stream) {
         text.ansi().to_string()
     } else {
         text.to_string()
-    };
-    stderr.push(text.as_bytes());
-    ExitCode::from(2)
+    }
 }
 
 fn run(args: &Args, outputs: &Outputs) -> anyhow::Result<()> {
@@ -87,16 +103,15 @@ fn log_to(stderr: Output, filter: &str) -> anyhow::Result<()> {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(move || stderr.clone())
-        .with_ansi(has_colors())
+        .with_ansi(shows_colors(&io::stderr()))
         // These would be written to standard error directly.
         .log_internal_errors(false)
         .init();
     Ok(())
 }
 
-/// Whether standard error shows colors.
-fn has_colors() -> bool {
-    io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+fn shows_colors(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none()
 }
 
 /// Writes the message of a panic through the queue, so that a panic ends the process even when

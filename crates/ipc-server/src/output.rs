@@ -53,14 +53,11 @@ impl Outputs {
     /// When the system cannot start a thread.
     pub(crate) fn open() -> io::Result<Self> {
         #[cfg(unix)]
-        let (stdout, stderr) = (
-            unix::Unbuffered(io::stdout()),
-            unix::Unbuffered(io::stderr()),
-        );
+        let stderr = unix::Unbuffered(io::stderr());
         #[cfg(not(unix))]
-        let (stdout, stderr) = (io::stdout(), io::stderr());
+        let stderr = io::stderr();
         Ok(Self {
-            stdout: Output::start("standard output", stdout)?,
+            stdout: Output::start("standard output", stdout())?,
             stderr: Output::start("standard error", stderr)?,
         })
     }
@@ -74,6 +71,20 @@ impl Drop for Outputs {
         self.stdout.wait_until_written(deadline);
         self.stderr.wait_until_written(deadline);
     }
+}
+
+/// Writes a text to standard output, however long that takes.
+pub(crate) fn print(text: &str) -> io::Result<()> {
+    let mut stdout = stdout();
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()
+}
+
+fn stdout() -> impl Write + Send {
+    #[cfg(unix)]
+    return unix::Unbuffered(io::stdout());
+    #[cfg(not(unix))]
+    return io::stdout();
 }
 
 /// The queue of one stream; clones share it.
@@ -289,7 +300,7 @@ mod unix {
         /// made it so.
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             let mut written = rustix::io::write(&self.0, bytes);
-            if written == Err(Errno::AGAIN) {
+            while written == Err(Errno::AGAIN) {
                 let mut stream = [PollFd::new(&self.0, PollFlags::OUT)];
                 retry_on_intr(|| poll(&mut stream, None))?;
                 written = rustix::io::write(&self.0, bytes);

@@ -4,7 +4,7 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io::{BufRead, BufReader, ErrorKind, PipeReader, PipeWriter, Write, pipe},
+    io::{BufRead, BufReader, ErrorKind, PipeReader, PipeWriter, Read, Write, pipe},
     os::{
         fd::AsFd,
         unix::{fs::OpenOptionsExt, net::UnixStream},
@@ -337,6 +337,36 @@ fn help_that_nobody_reads_is_no_failure() {
         assert_eq!(output.status.code(), Some(0));
         assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
     }
+}
+
+#[test]
+fn help_that_cannot_be_written_is_a_failure() {
+    let mut command = ServerProcess::command();
+    let output = command.arg("--help").stdout(full_disk()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stderr).unwrap();
+    let expected = "ipc-server: cannot write to standard output: ";
+    assert!(text.starts_with(expected), "{text:?}");
+}
+
+#[test]
+fn help_waits_for_its_reader_where_standard_output_does_not_block() {
+    let help = ServerProcess::command().arg("--help").output().unwrap();
+    let (mut reader, full) = full_pipe();
+    set_blocking(&full, false);
+    let mut command = ServerProcess::command();
+    let mut child = command.arg("--help").stdout(full).spawn().unwrap();
+    // It holds the other end of the pipe, too.
+    drop(command);
+    // One that did not wait would end by itself, sooner or later.
+    for _ in 0..100 {
+        assert_eq!(child.try_wait().unwrap(), None);
+        std::thread::park_timeout(Duration::from_millis(2));
+    }
+    let mut read = Vec::new();
+    reader.read_to_end(&mut read).unwrap();
+    assert!(read.ends_with(&help.stdout));
+    assert_eq!(wait_for_exit(&mut child).code(), Some(0));
 }
 
 #[test]

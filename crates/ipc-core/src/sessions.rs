@@ -280,6 +280,12 @@ impl Sessions {
         })
     }
 
+    /// Whether a message of so many bytes fits into a session's queue.
+    pub(crate) fn has_room(&self, id: SessionId, n_bytes: usize) -> bool {
+        self.get(id)
+            .is_some_and(|session| session.fits(n_bytes, self.outbox_limit))
+    }
+
     /// Sends an event to a session that is about to be sent what comes right before it, as listeners
     /// are whose events follow each other; whether it is one, and was not reached by this fan-out.
     #[inline]

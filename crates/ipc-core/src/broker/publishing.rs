@@ -116,7 +116,7 @@ impl Broker {
             self.stats.events_matched += 1;
             // What it missed is told before what comes after.
             let told = if has_lost {
-                self.tell_lost(listener)
+                self.tell_lost_before(listener, event_bytes(&event))
             } else {
                 Ok(())
             };
@@ -182,6 +182,15 @@ impl Broker {
             }
         }
         Ok(())
+    }
+
+    /// Tells a listener what it missed, if there is room for an event of so many bytes. Otherwise
+    /// each event that is lost would cost it a notice, until there was no room for an answer.
+    fn tell_lost_before(&mut self, listener: SessionId, event_bytes: usize) -> Result<(), Full> {
+        if !self.sessions.has_room(listener, event_bytes) {
+            return Err(Full);
+        }
+        self.tell_lost(listener)
     }
 
     /// Sends an event of the server's own to everyone who listens.
@@ -250,6 +259,11 @@ pub(super) fn read_subscription(
         return Err(Refusal::invalid_name(why));
     }
     Ok(Subscription::Pattern(pattern))
+}
+
+/// What an event has at least in a queue.
+fn event_bytes(event: &Event<'_>) -> usize {
+    event.event.literal().len() + event.result.json().len()
 }
 
 fn event<'a>(literal: &'a [u8], result: &'a [u8]) -> Message<'a> {

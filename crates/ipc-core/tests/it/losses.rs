@@ -84,6 +84,33 @@ fn an_event_that_would_overtake_the_notice_is_lost_too() {
 }
 
 #[test]
+fn events_that_are_lost_one_after_another_leave_the_room_that_is_left_to_answers() {
+    let mut world = world(8);
+    assert!(publish(&mut world, "fill", 0));
+    let queued = world.queued_for("listener");
+    let large = "x".repeat(LIMIT - queued);
+    let large = format!(r#"{{"event":"large","result":"{large}","id":1}}"#);
+    for _ in 0..20 {
+        assert_eq!(world.ask("publisher", &large)["delivered"], 0);
+    }
+    assert_eq!(world.queued_for("listener"), queued);
+    world.send("listener", r#"{"object":"ipc","method":"ping","id":1}"#);
+    assert_eq!(world.closed("listener"), None);
+    assert!(publish(&mut world, "fill", 1));
+    world.read_on("listener");
+    let told = world.values_sent_to("listener");
+    assert_eq!(
+        told,
+        [
+            json!({"event": "fill", "result": 0}),
+            json!({"response": {"pong": true}, "id": 1}),
+            lost("large", 20),
+            json!({"event": "fill", "result": 1}),
+        ]
+    );
+}
+
+#[test]
 fn beyond_the_limit_of_names_losses_are_told_together() {
     let mut world = world(2);
     let n_taken = fill(&mut world);

@@ -16,7 +16,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::{
     processes::{Fifo, container, kill_child},
-    tool::{Bus, Tool, after, ipc, run},
+    tool::{Bus, Tool, after, heed_signals, ipc, run},
 };
 
 const ENDING: [Signal; 4] = [Signal::HUP, Signal::INT, Signal::QUIT, Signal::TERM];
@@ -106,6 +106,7 @@ fn what_follows_a_listener_does_not_start_when_it_was_interrupted() {
 /// A shell goes on unless the command died of the interrupt.
 #[test]
 fn a_loop_around_a_listener_can_be_left_with_an_interrupt() {
+    heed_signals();
     let bus = Bus::start();
     let mut shell = Command::new("bash");
     shell

@@ -4,10 +4,15 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     os::unix::process::ExitStatusExt,
     process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
+    sync::{Arc, Once, atomic::AtomicBool},
 };
 
 use ipc_client::blocking::Client;
 use rustix::process::{Pid, Signal, kill_process};
+use signal_hook::{
+    consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM},
+    flag::register_conditional_default,
+};
 
 /// A server of its own for each test.
 pub(crate) struct Bus {
@@ -66,6 +71,18 @@ impl Bus {
         let args = [&["serve", object], how].concat();
         self.start_tool(&args, &format!("serving {object}"))
     }
+}
+
+/// Lets signals end the processes that tests start, even where whoever started the tests ignores
+/// them, as a script does for what it starts with `&`: a handler becomes the default at `exec`.
+pub(crate) fn heed_signals() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
+            let ends_tests_too = Arc::new(AtomicBool::new(true));
+            register_conditional_default(signal, ends_tests_too).unwrap();
+        }
+    });
 }
 
 /// The tool without anything from the environment that it looks at.
@@ -152,6 +169,7 @@ pub(crate) struct Tool {
 
 impl Tool {
     pub(crate) fn start(mut command: Command) -> Self {
+        heed_signals();
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         Self {

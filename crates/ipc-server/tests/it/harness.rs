@@ -9,12 +9,32 @@ use std::{
 };
 
 use serde_json::{Value, value::RawValue};
+#[cfg(unix)]
+use signal_hook::{
+    consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM},
+    flag::register_conditional_default,
+};
 
 /// How long anything may take before a test gives up: far beyond what a loaded machine needs.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a seed client reads at a time.
 const SEED_READ_BYTES: usize = 4096;
+
+/// Lets signals end the processes that tests start, even where whoever started the tests ignores
+/// them, as a script does for what it starts with `&`: a handler becomes the default at `exec`.
+#[cfg(unix)]
+fn heed_signals() {
+    use std::sync::{Arc, Once, atomic::AtomicBool};
+
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
+            let ends_tests_too = Arc::new(AtomicBool::new(true));
+            register_conditional_default(signal, ends_tests_too).unwrap();
+        }
+    });
+}
 
 /// A running `ipc-server`, killed when dropped.
 pub(crate) struct ServerProcess {
@@ -59,6 +79,8 @@ impl ServerProcess {
         command: &mut Command,
         n_addresses: usize,
     ) -> Self {
+        #[cfg(unix)]
+        heed_signals();
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

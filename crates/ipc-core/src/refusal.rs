@@ -43,6 +43,11 @@ impl Refusal {
         "the provider's queue is full; the call was not sent",
     );
 
+    pub(crate) const IN_PARTS: Self = Self::fixed(
+        Code::Unsupported,
+        "the provider answers in several parts, which a call cannot take yet",
+    );
+
     pub(crate) const SLOW_CONSUMER: Self = Self::fixed(
         Code::SlowConsumer,
         "this connection did not read what it was sent; the rest of it was given up",

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use ipc_wire::{
-    Call, Code, Dialect, Forwarded, IPC_OBJECT, Id, Message, Name, Outcome, Reply, Text,
+    Call, Code, Dialect, Fault, Forwarded, IPC_OBJECT, Id, Message, Name, Outcome, Reply, Text,
 };
 
 use super::{Broker, Timer};
@@ -145,19 +145,20 @@ impl Broker {
         let Some(session) = self.sessions.get_mut(provider) else {
             return;
         };
-        if reply.more {
-            // Nobody was promised more than one response.
-            self.stats.replies_dropped += 1;
-            return;
-        }
         let is_seed = session.dialect == Dialect::Seed;
-        let id = if is_seed {
-            session.seed_provider.serving.take()
-        } else {
-            reply.id.and_then(|id| id.as_u64()).map(CallId::from_number)
+        let id = match (is_seed, reply.id) {
+            // The last answer to the same call is still to come.
+            (true, _) if reply.more => session.seed_provider.serving,
+            (true, _) => session.seed_provider.serving.take(),
+            (false, Some(id)) => id.as_u64().map(CallId::from_number),
+            // It may belong to any call: ending the connection is what answers all of them.
+            (false, None) => return self.break_off(provider, &without_id(reply)),
         };
         match id.and_then(|id| Some((id, self.calls.get(id)?))) {
             Some((id, call)) if call.provider == provider => {
+                if reply.more {
+                    return self.abandon_call(id, Some(&Refusal::IN_PARTS));
+                }
                 let to = call.reply_to.as_ref();
                 let answer = Answer::Outcome(passed_on(reply.outcome));
                 self.sessions.answer(call.caller, to, answer);
@@ -165,7 +166,7 @@ impl Broker {
             }
             _ => self.stats.replies_dropped += 1,
         }
-        if is_seed {
+        if is_seed && !reply.more {
             self.sessions.serve_next(provider);
         }
     }
@@ -266,4 +267,15 @@ pub(super) fn deadline(timeout_ms: Option<u64>, now: Instant) -> Option<Instant>
         .map(Duration::from_millis)
         .filter(|&timeout| timeout < MAX_TIMEOUT)?;
     now.checked_add(timeout)
+}
+
+fn without_id(reply: &Reply<'_>) -> Fault {
+    let present = match reply.outcome {
+        Outcome::Response(_) => "response",
+        Outcome::Error { .. } => "error",
+    };
+    Fault::MissingKey {
+        present,
+        absent: "id",
+    }
 }

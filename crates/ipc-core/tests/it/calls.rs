@@ -67,18 +67,16 @@ fn answers_to_nothing_are_dropped_and_counted() {
     call(&mut world, "caller", "mango", 1);
     let (_, id) = taken_by(&mut world, "provider");
     for text in [
-        r#"{"response":0}"#.to_owned(),
         r#"{"response":0,"id":0}"#.to_owned(),
         r#"{"response":0,"id":-1}"#.to_owned(),
         r#"{"response":0,"id":18446744073709551615}"#.to_owned(),
         format!(r#"{{"response":0,"id":"{id}"}}"#),
         format!(r#"{{"response":0,"id":{}}}"#, id + 1),
         format!(r#"{{"response":0,"id":{}}}"#, id + (1 << 21)),
-        format!(r#"{{"response":0,"id":{id},"more":true}}"#),
     ] {
         world.send("provider", &text);
     }
-    assert_eq!(world.stats().replies_dropped, 8);
+    assert_eq!(world.stats().replies_dropped, 6);
     assert!(
         world.sent_to("provider").is_empty(),
         "an answer is not answered"
@@ -86,7 +84,59 @@ fn answers_to_nothing_are_dropped_and_counted() {
     reply(&mut world, "provider", id, "1");
     reply(&mut world, "provider", id, "2");
     assert_eq!(world.sent_to("caller"), [r#"{"response":1,"id":1}"#]);
-    assert_eq!(world.stats().replies_dropped, 9);
+    assert_eq!(world.stats().replies_dropped, 7);
+}
+
+/// The likeliest mistake of whoever teaches a provider of the seed dialect to say hello.
+#[test]
+fn a_reply_without_an_id_is_told_to_its_provider_and_ends_its_calls() {
+    for (reply, present) in [
+        (r#"{"response":0}"#, "response"),
+        (r#"{"response":0,"id":null}"#, "response"),
+        (r#"{"error":"no"}"#, "error"),
+    ] {
+        let mut world = caller_and_provider(true);
+        call(&mut world, "caller", "mango", 1);
+        taken_by(&mut world, "provider");
+        world.send("provider", reply);
+        let error = format!(
+            r#"{{"error":"a message with \"{present}\" needs \"id\"","code":"malformed"}}"#
+        );
+        assert_eq!(world.sent_to("provider"), [error]);
+        let answer = &world.sent_to("caller")[0];
+        assert!(
+            answer.contains(r#""code":"provider_gone","id":1"#),
+            "{answer}"
+        );
+    }
+}
+
+#[test]
+fn an_answer_in_parts_ends_the_call_that_did_not_ask_for_it() {
+    for speaks_lines in [true, false] {
+        let mut world = caller_and_provider(speaks_lines);
+        call(&mut world, "caller", "mango", 1);
+        let id = if speaks_lines {
+            let (_, id) = taken_by(&mut world, "provider");
+            format!(r#","id":{id}"#)
+        } else {
+            world.sent_to("provider");
+            String::new()
+        };
+        world.send("provider", &format!(r#"{{"response":1,"more":true{id}}}"#));
+        let answer = &world.sent_to("caller")[0];
+        assert!(answer.contains(r#""code":"unsupported""#), "{answer}");
+        // The rest is consumed, and the next call is answered by what belongs to it.
+        world.send("provider", &format!(r#"{{"response":2,"more":true{id}}}"#));
+        world.send("provider", &format!(r#"{{"response":3{id}}}"#));
+        call(&mut world, "caller", "mango", 2);
+        let next = world.sent_to("provider");
+        assert!(
+            next.last().unwrap().contains(r#""object":"mango""#),
+            "{next:?}"
+        );
+        assert!(world.sent_to("caller").is_empty());
+    }
 }
 
 #[test]

@@ -44,10 +44,8 @@ pub(crate) async fn connect_once(
 ) -> anyhow::Result<Once> {
     let start = Instant::now();
     let for_answer = timeout.for_answer();
-    let for_attempt = for_answer.map_or(CONNECT_TIMEOUT, |time| time.min(CONNECT_TIMEOUT));
     let builder = builder(global, command)
         .call_timeout(for_answer)
-        .connect_timeout(for_attempt)
         .reconnect(Reconnect::never());
     let client = connect(builder, timeout.timeout, global, output).await?;
     Ok(Once {
@@ -65,6 +63,12 @@ pub(crate) async fn connect(
     output: &Output,
 ) -> Result<Client, ConnectError> {
     let start = Instant::now();
+    let for_attempt = match patience {
+        // Without any time it is only looked who is there, for which this leaves enough.
+        Some(Patience::For(time)) if !time.is_zero() => time.min(CONNECT_TIMEOUT),
+        _ => CONNECT_TIMEOUT,
+    };
+    let builder = builder.connect_timeout(for_attempt);
     let reason = match builder.clone().connect().await {
         Ok(client) => return Ok(client),
         Err(reason) => reason,

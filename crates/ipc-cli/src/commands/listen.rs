@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::Context;
-use ipc_client::{Client, Event, RawJson, Subscription};
+use ipc_client::{Client, Event, RawJson, RequestError, Subscription};
 use owo_colors::OwoColorize;
 use serde::Serialize;
 use tokio::{
@@ -51,8 +51,14 @@ pub(crate) async fn run(listen: Listen, global: &Global, output: &Output) -> any
     let deadline = timeout.map(|timeout| Instant::now() + timeout);
     let builder = connection::builder(global, "listen");
     let client = connection::connect(builder, patience, global, output).await?;
-    let subscription = subscribe(&client, &topics).await?;
     let names = topics.names();
+    let subscription = tokio::select! {
+        subscription = subscribe(&client, &topics) => subscription?,
+        () = elapse(deadline) => {
+            let what = format!("cannot listen to {}", names.join(", "));
+            return Err(anyhow::Error::new(RequestError::Timeout).context(what));
+        }
+    };
     let note = format!("listening to {}", names.join(", "));
     output
         .without_blocking(move |output| output.note(&note))

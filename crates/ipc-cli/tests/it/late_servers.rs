@@ -121,6 +121,49 @@ fn at_the_end_of_the_time_it_is_told_which_was_missing() {
 }
 
 #[test]
+fn a_server_that_stands_still_takes_no_more_than_the_time() {
+    let place = Place::new();
+    // The system accepts for it, and nobody answers.
+    let _still = UnixListener::bind(place.path()).unwrap();
+    for args in [
+        &["listen", "e"][..],
+        &["listen", "e", "-n", "1"],
+        &["wait", "o"],
+        &["call", "o", "m"],
+        &["send", "e"],
+        &["list"],
+    ] {
+        let ended = run(place.command(&[args, &["--timeout", "300ms"]].concat()));
+        let error = format!("ipc: {} did not answer within 300ms\n", place.address());
+        assert_eq!((ended.code, ended.stderr), (6, error), "{args:?}");
+    }
+}
+
+#[test]
+fn a_listener_whose_server_stops_after_the_greeting_ends_in_time() {
+    let place = Place::new();
+    let server = UnixListener::bind(place.path()).unwrap();
+    let mut patient = Tool::start(place.command(&["listen", "e"]));
+    let (patiently, _) = server.accept().unwrap();
+    let listening = Tool::start(place.command(&["listen", "e", "-n", "1", "--timeout", "2s"]));
+    let (stream, _) = server.accept().unwrap();
+    for stream in [&patiently, &stream] {
+        let mut greetings =
+            serde_json::Deserializer::from_reader(stream).into_iter::<serde_json::Value>();
+        assert_eq!(greetings.next().unwrap().unwrap()["method"], "hello");
+        let mut stream = stream;
+        stream
+            .write_all(b"{\"response\":{\"protocol\":1},\"id\":0}\n")
+            .unwrap();
+    }
+    let ended = listening.end();
+    let error = "ipc: cannot listen to e: no answer in time; the outcome is unknown\n";
+    assert_eq!((ended.code, ended.stderr.as_str()), (4, error));
+    // It has 30 s for the same answer.
+    assert!(patient.child.try_wait().unwrap().is_none());
+}
+
+#[test]
 fn the_server_and_the_answer_share_the_time() {
     let place = Place::new();
     let calling = place.start_tool(&["call", "calc", "add", "--timeout", "60s"]);

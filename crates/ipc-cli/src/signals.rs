@@ -40,15 +40,20 @@ mod imp {
     };
 
     use signal_hook::{
-        consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGXFSZ},
+        consts::{
+            SIGALRM, SIGHUP, SIGINT, SIGPROF, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGVTALRM,
+            SIGXCPU, SIGXFSZ,
+        },
         flag, low_level,
     };
     use tokio::signal::unix::{Signal, SignalKind, signal};
 
     use super::Interrupted;
 
-    /// The signals that ask a process to end.
-    const ENDING: [i32; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
+    /// The signals that ask a process to end, and those that end one that does not know them.
+    const ENDING: [i32; 10] = [
+        SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGALRM, SIGPROF, SIGUSR1, SIGUSR2, SIGVTALRM, SIGXCPU,
+    ];
 
     /// What a shell adds to the number of the signal that ended a command.
     const SHELL_BASE: i32 = 128;

@@ -106,7 +106,16 @@ fn what_calls_leave_running_takes_nothing_from_the_provider() {
 
 #[test]
 fn commands_end_with_their_provider_whatever_ends_it() {
-    for signal in [Signal::HUP, Signal::INT, Signal::QUIT, Signal::TERM] {
+    for signal in [
+        Signal::HUP,
+        Signal::INT,
+        Signal::QUIT,
+        Signal::TERM,
+        Signal::ALARM,
+        Signal::USR1,
+        Signal::USR2,
+        Signal::XCPU,
+    ] {
         let bus = Bus::start();
         let fifo = Fifo::new();
         // The shell stays, and its child holds the pipe open.
@@ -168,6 +177,30 @@ fn a_provider_whose_parent_ignores_sigchld_knows_how_its_commands_end() {
     for _ in 0..5 {
         assert_eq!(bus.print(&["call", "calc", "0"]), "0\n");
         let ended = bus.run(&["call", "calc", "3"]);
+        assert_eq!(ended.stderr, "ipc: calc.3: exit status: 3\n");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_provider_whose_parent_blocks_sigchld_learns_that_its_commands_end() {
+    let bus = Bus::start();
+    let mut blocking = Command::new("env");
+    blocking.arg("--block-signal=CHLD");
+    if !blocking
+        .arg("true")
+        .status()
+        .is_ok_and(|status| status.success())
+    {
+        eprintln!("skipped: this env does not block signals");
+        return;
+    }
+    let serving = bus.command(&["serve", "calc", "--exec", "exit $1"]);
+    let serving = after("exec env --block-signal=CHLD \"$0\" \"$@\"", &serving);
+    let mut serving = Tool::start(serving);
+    assert_eq!(serving.read_note(), "serving calc");
+    for _ in 0..5 {
+        let ended = bus.run(&["call", "calc", "3", "--timeout", "20s"]);
         assert_eq!(ended.stderr, "ipc: calc.3: exit status: 3\n");
     }
 }

@@ -13,6 +13,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use nix::sys::signal::{SIGCHLD, SigSet};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process_group, wait};
 use tokio::{
     process::{ChildStderr, ChildStdin, ChildStdout},
@@ -58,6 +59,8 @@ impl Children {
         // Before anything is started: as long as SIGCHLD is ignored, which is inherited, the system
         // throws the statuses of children away.
         let mut ended = unix::signal(SignalKind::child())?;
+        // Being blocked is inherited too. That one thread takes the signal is enough.
+        SigSet::from(SIGCHLD).thread_unblock()?;
         let table = Arc::new(Table::default());
         let reaper = tokio::spawn({
             let table = Arc::clone(&table);

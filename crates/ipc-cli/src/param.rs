@@ -54,7 +54,7 @@ fn read_word(word: &str) -> Result<RawJson, Usage> {
     let as_text = |Usage(message)| Usage(format!("{message} ({})", advice::as_text(word)));
     if let Some(source) = Source::named(word) {
         let source = source.map_err(as_text)?;
-        let json = source.read_json();
+        let json = source.read_value();
         // It may be the name of a person, rather than of a file.
         return if source.exists() {
             json
@@ -64,14 +64,18 @@ fn read_word(word: &str) -> Result<RawJson, Usage> {
     }
     if looks_like_json(word) {
         let json = parse("the argument", word);
-        // With a bracket or a quote it is meant as JSON, and broken.
-        return if word.trim_start().starts_with(['{', '[', '"']) {
+        return if is_meant_as_json(word) {
             json
         } else {
             json.map_err(as_text)
         };
     }
     pairs::read(&[word.to_owned()], &[])
+}
+
+/// With a bracket or a quote it is, even if it is broken.
+fn is_meant_as_json(text: &str) -> bool {
+    text.trim_start().starts_with(['{', '[', '"'])
 }
 
 /// Reads JSON text; `name` is what an error calls it.

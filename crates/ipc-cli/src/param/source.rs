@@ -8,7 +8,7 @@ use std::{
 
 use ipc_client::{RawJson, WrongEncoding};
 
-use super::parse;
+use super::{advice, is_meant_as_json, parse};
 use crate::{exit::Usage, stream::Stdin};
 
 /// The most that is read from a file or from standard input: what the server takes in a message.
@@ -53,8 +53,29 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// Reads one JSON value where text could be meant as well.
+    pub(super) fn read_value(&self) -> Result<RawJson, Usage> {
+        let text = self.read_some_text()?;
+        let json = parse(self.name(), &text);
+        if is_meant_as_json(&text) {
+            return json;
+        }
+        let path = match self {
+            Self::StandardInput => "-".to_owned(),
+            Self::File(path) => advice::quote(path, "FILE"),
+        };
+        json.map_err(|Usage(message)| {
+            Usage(format!("{message} (as text, write --string-file {path})"))
+        })
+    }
+
     /// Reads one JSON value.
     pub(super) fn read_json(&self) -> Result<RawJson, Usage> {
+        parse(self.name(), &self.read_some_text()?)
+    }
+
+    /// Reads all of it; there is something.
+    fn read_some_text(&self) -> Result<String, Usage> {
         let text = self.read_text()?;
         if text.trim().is_empty() {
             let name = self.name();
@@ -62,7 +83,7 @@ impl<'a> Source<'a> {
                 "{name} is empty, which is not JSON (for no value, leave it out)"
             )));
         }
-        parse(self.name(), &text)
+        Ok(text)
     }
 
     /// Reads all of it.

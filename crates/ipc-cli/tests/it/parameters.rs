@@ -47,6 +47,11 @@ fn a_dash_is_standard_input() {
             "{\n\"a\":x}",
             "ipc: standard input is not JSON: expected value at line 2 column 5\n",
         ),
+        (
+            "hello\n",
+            "ipc: standard input is not JSON: expected value at line 1 column 1 (as text, write \
+             --string-file -)\n",
+        ),
     ] {
         let ended = run_with_input(call(), input);
         assert_eq!((ended.code, ended.stderr.as_str()), (2, message));

@@ -24,6 +24,9 @@ const EVENT_BUFFER: usize = 64 * 1024;
 /// Nobody wants to wait longer to learn that there is no server.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// What a server that is there may need to answer, on a machine under load.
+pub(crate) const LEAST_TIME: Duration = Duration::from_secs(1);
+
 /// From when on somebody is told that the server is waited for.
 const WAITING_NOTE_AFTER: Duration = Duration::from_millis(300);
 
@@ -44,8 +47,10 @@ pub(crate) async fn connect_once(
 ) -> anyhow::Result<Once> {
     let start = Instant::now();
     let for_answer = timeout.for_answer();
+    let for_attempt = for_answer.map_or(CONNECT_TIMEOUT, |time| time.min(CONNECT_TIMEOUT));
     let builder = builder(global, command)
         .call_timeout(for_answer)
+        .connect_timeout(for_attempt)
         .reconnect(Reconnect::never());
     let client = connect(builder, timeout.timeout, global, output).await?;
     Ok(Once {
@@ -63,12 +68,6 @@ pub(crate) async fn connect(
     output: &Output,
 ) -> Result<Client, ConnectError> {
     let start = Instant::now();
-    let for_attempt = match patience {
-        // Without any time it is only looked who is there, for which this leaves enough.
-        Some(Patience::For(time)) if !time.is_zero() => time.min(CONNECT_TIMEOUT),
-        _ => CONNECT_TIMEOUT,
-    };
-    let builder = builder.connect_timeout(for_attempt);
     let reason = match builder.clone().connect().await {
         Ok(client) => return Ok(client),
         Err(reason) => reason,
@@ -185,6 +184,15 @@ pub(crate) fn builder(global: &Global, command: &str) -> Builder {
         Some(address) => builder.address(address.clone()),
         None => builder,
     }
+}
+
+/// Sets up a connection for a command whose time begins once the server is reached: a short one
+/// leaves [`LEAST_TIME`] for that.
+pub(crate) fn builder_within(global: &Global, command: &str, time: Option<Duration>) -> Builder {
+    let for_attempt = time.map_or(CONNECT_TIMEOUT, |time| {
+        time.clamp(LEAST_TIME, CONNECT_TIMEOUT)
+    });
+    builder(global, command).connect_timeout(for_attempt)
 }
 
 /// Says why the connection was lost where a request says only that it was.

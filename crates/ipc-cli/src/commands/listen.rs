@@ -20,7 +20,7 @@ use tokio::{
 
 use crate::{
     args::{Global, Listen},
-    connection,
+    connection::{self, LEAST_TIME},
     escape::escape,
     exit::{Lost, TimedOut, Usage},
     json::{self, Layout},
@@ -49,12 +49,13 @@ pub(crate) async fn run(listen: Listen, global: &Global, output: &Output) -> any
     let patience = listen.timeout;
     let timeout = patience.and_then(Patience::duration);
     let deadline = timeout.map(|timeout| Instant::now() + timeout);
-    let builder = connection::builder(global, "listen");
+    let builder = connection::builder_within(global, "listen", timeout);
     let client = connection::connect(builder, patience, global, output).await?;
     let names = topics.names();
+    let subscribed_by = deadline.map(|deadline| deadline.max(Instant::now() + LEAST_TIME));
     let subscription = tokio::select! {
         subscription = subscribe(&client, &topics) => subscription?,
-        () = elapse(deadline) => {
+        () = elapse(subscribed_by) => {
             let what = format!("cannot listen to {}", names.join(", "));
             return Err(anyhow::Error::new(RequestError::Timeout).context(what));
         }

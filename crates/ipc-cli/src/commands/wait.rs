@@ -29,7 +29,7 @@ pub(crate) async fn run(wait: Wait, global: &Global, output: &Output) -> anyhow:
     let patience = wait.timeout;
     let timeout = patience.and_then(Patience::duration);
     let deadline = timeout.map(|timeout| Instant::now() + timeout);
-    let builder = connection::builder(global, "wait");
+    let builder = connection::builder_within(global, "wait", timeout);
     let client = connection::connect(builder, patience, global, output).await?;
     tokio::select! {
         waited = wait_until(&client, &wait.objects, deadline, output) => waited?,

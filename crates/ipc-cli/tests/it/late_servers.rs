@@ -125,17 +125,20 @@ fn a_server_that_stands_still_takes_no_more_than_the_time() {
     let place = Place::new();
     // The system accepts for it, and nobody answers.
     let _still = UnixListener::bind(place.path()).unwrap();
-    for args in [
+    let tools: Vec<_> = [
         &["listen", "e"][..],
         &["listen", "e", "-n", "1"],
         &["wait", "o"],
         &["call", "o", "m"],
         &["send", "e"],
         &["list"],
-    ] {
-        let ended = run(place.command(&[args, &["--timeout", "300ms"]].concat()));
-        let error = format!("ipc: {} did not answer within 300ms\n", place.address());
-        assert_eq!((ended.code, ended.stderr), (6, error), "{args:?}");
+    ]
+    .map(|args| Tool::start(place.command(&[args, &["--timeout", "2s"]].concat())))
+    .into();
+    let error = format!("ipc: {} did not answer within 2s\n", place.address());
+    for tool in tools {
+        let ended = tool.end();
+        assert_eq!((ended.code, ended.stderr), (6, error.clone()));
     }
 }
 

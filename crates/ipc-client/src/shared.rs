@@ -105,7 +105,6 @@ impl Shared {
     }
 
     fn carry_out(&self, effects: Effects) {
-        effects.ended.abort();
         if effects.write {
             self.write.notify_one();
         }
@@ -120,6 +119,8 @@ impl Shared {
             self.unblocked.notify_waiters();
         }
         effects.wakers.into_iter().for_each(Waker::wake);
+        // Last, for what ends here is the application's and may panic.
+        effects.ended.abort();
     }
 
     /// Sends a request, unless it has to wait for a connection or for room.
@@ -272,9 +273,13 @@ impl Shared {
     /// Ends what has waited for long enough.
     pub(crate) fn expire(&self) {
         let now = Instant::now();
-        if let Some(earliest) = self.with_core(|core| core.expire(now)) {
+        let (earliest, wakers) =
+            self.with_core(|core| (core.expire(now), mem::take(&mut core.effects.wakers)));
+        // First, for a waker is the application's and may panic.
+        if let Some(earliest) = earliest {
             deadlines::watch(&self.this, earliest);
         }
+        wakers.into_iter().for_each(Waker::wake);
     }
 
     /// A connection stands.

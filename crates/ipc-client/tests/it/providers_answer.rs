@@ -10,8 +10,8 @@ use std::{
 };
 
 use ipc_client::{
-    Client, Code, ConnectionState, DisconnectReason, Methods, Mode, ObjectError, Provider,
-    Registration, RegistrationState, Request, RequestError, Response,
+    CallError, Client, Code, ConnectionState, DisconnectReason, Methods, Mode, ObjectError,
+    Provider, Registration, RegistrationState, Request, RequestError, Response,
 };
 use serde_json::{Value, json};
 use tokio::sync::Notify;
@@ -426,4 +426,38 @@ async fn a_provider_that_panics_when_it_is_dropped_ends_the_client_instead_of_le
         matches!(reason, Some(DisconnectReason::TaskEnded)),
         "{reason:?}"
     );
+}
+
+#[tokio::test]
+async fn a_waiting_call_whose_provider_panics_at_its_end_hides_the_loss_from_nobody() {
+    const HANG: Duration = Duration::from_secs(60);
+
+    let server = Server::bind().await;
+    let builder = server.client().concurrent_calls(1).call_timeout(None);
+    let (client, mut peer) = server.connected_as(builder).await;
+    let (methods, _dropped) = endless();
+    let _busy = register(&client, &mut peer, methods).await;
+    let fragile = Fragile;
+    let second = client.register_fn("second", move |_| {
+        let _ = &fragile;
+        async { Response::new(&1) }
+    });
+    let (second, _) = tokio::join!(second.into_future(), peer.succeed_next());
+    let object = client.object("far");
+    let waiting = tokio::spawn(object.call::<i64>("get", &1).into_future());
+    assert_eq!(peer.next().await["object"], "far");
+
+    // The second call waits for the end of the first, and is all that still holds its object.
+    peer.send(&call("endless", &json!(null), 1)).await;
+    peer.send(&json!({"object": "second", "method": "m", "id": 2}))
+        .await;
+    peer.send(&json!({"object": "unknown", "method": "m", "id": 3}))
+        .await;
+    assert_eq!(peer.next().await["id"], 3);
+    drop(second);
+    assert_eq!(peer.next().await["method"], "unregister");
+    drop(peer);
+    let ended = tokio::time::timeout(HANG, waiting).await.expect("it hangs");
+    let error = ended.unwrap().unwrap_err();
+    assert!(matches!(error, CallError::Disconnected), "{error}");
 }

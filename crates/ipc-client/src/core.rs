@@ -289,19 +289,20 @@ impl Core {
         has_some
     }
 
-    /// What somebody waited for is not wanted any more.
-    pub(crate) fn abandon(&mut self, id: u64, is_cancellable: bool) {
-        let Some(Awaited::Answer(queued)) = self.pending.remove(id) else {
-            return;
-        };
-        if self.link != Link::Up {
-            return;
+    /// What somebody waited for is not wanted any more. The waker that is returned is to be dropped
+    /// outside of the lock.
+    pub(crate) fn abandon(&mut self, id: u64, is_cancellable: bool) -> Option<Waker> {
+        let (awaited, waker) = self.pending.remove(id)?;
+        if let Awaited::Answer(queued) = awaited
+            && self.link == Link::Up
+        {
+            match self.greeting.dialect {
+                Dialect::Lines if is_cancellable => self.tell(&ServerMethod::cancel(id)),
+                Dialect::Lines => {}
+                Dialect::Seed => self.outbox.withdraw(id, queued),
+            }
         }
-        match self.greeting.dialect {
-            Dialect::Lines if is_cancellable => self.tell(&ServerMethod::cancel(id)),
-            Dialect::Lines => {}
-            Dialect::Seed => self.outbox.withdraw(id, queued),
-        }
+        waker
     }
 
     /// Ends what has waited until now; returns when to look again.

@@ -145,6 +145,8 @@ impl Feed {
     }
 
     pub(crate) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Event, Lagged>>> {
+        // Declared before the lock is taken, so that it is dropped after that is released.
+        let _replaced;
         let mut state = self.lock();
         match state.items.pop_front() {
             Some(item) => {
@@ -156,7 +158,7 @@ impl Feed {
             }
             None if state.is_ended => Poll::Ready(None),
             None => {
-                state.waker = Some(cx.waker().clone());
+                _replaced = state.waker.replace(cx.waker().clone());
                 Poll::Pending
             }
         }
@@ -193,6 +195,8 @@ impl State {
 
 #[cfg(test)]
 mod tests {
+    use std::task::Wake;
+
     use super::*;
 
     fn event(value: &str) -> Event {
@@ -257,6 +261,33 @@ mod tests {
             n_events += 1;
         }
         assert_eq!(n_events, 2);
+    }
+
+    #[test]
+    fn a_waker_that_another_replaces_ends_outside_of_the_lock() {
+        struct Ending(Arc<Feed>, Arc<AtomicU64>);
+
+        impl Wake for Ending {
+            fn wake(self: Arc<Self>) {}
+        }
+
+        impl Drop for Ending {
+            fn drop(&mut self) {
+                let is_free = self.0.state.try_lock().is_ok();
+                self.1.fetch_add(u64::from(is_free), Ordering::Relaxed);
+            }
+        }
+
+        let feed = Arc::new(Feed::new(1));
+        let n_ended = Arc::new(AtomicU64::new(0));
+        let waker = Waker::from(Arc::new(Ending(Arc::clone(&feed), Arc::clone(&n_ended))));
+        assert!(
+            feed.poll_next(&mut Context::from_waker(&waker))
+                .is_pending()
+        );
+        drop(waker);
+        assert_eq!(take(&feed).len(), 0);
+        assert_eq!(n_ended.load(Ordering::Relaxed), 1);
     }
 
     #[test]

@@ -181,15 +181,21 @@ impl Pending {
         waker
     }
 
-    /// How the request ended, once it has; otherwise remembers whom to wake.
-    pub(crate) fn take(&mut self, id: u64, waker: &Waker) -> Option<Ended> {
+    /// How the request ended, once it has; otherwise remembers whom to wake. `replaced` gets whom
+    /// it remembered before, to be dropped outside of the lock.
+    pub(crate) fn take(
+        &mut self,
+        id: u64,
+        waker: &Waker,
+        replaced: &mut Option<Waker>,
+    ) -> Option<Ended> {
         // A future that asks owns its slot, so it is never absent.
         let Entry::Occupied(mut slot) = self.slots.entry(id) else {
             return Some(Ended::Lost);
         };
         if let SlotState::Waiting(known) = &mut slot.get_mut().state {
             if !known.as_ref().is_some_and(|known| known.will_wake(waker)) {
-                *known = Some(waker.clone());
+                *replaced = known.replace(waker.clone());
             }
             return None;
         }
@@ -199,10 +205,13 @@ impl Pending {
         }
     }
 
-    /// Forgets a request; returns what it still waited for.
-    pub(crate) fn remove(&mut self, id: u64) -> Option<Awaited> {
+    /// Forgets a request; returns what it still waited for, and who is not to be woken any more.
+    pub(crate) fn remove(&mut self, id: u64) -> Option<(Awaited, Option<Waker>)> {
         let slot = self.slots.remove(&id)?;
-        matches!(slot.state, SlotState::Waiting(_)).then_some(slot.awaited)
+        match slot.state {
+            SlotState::Waiting(waker) => Some((slot.awaited, waker)),
+            SlotState::Done(_) => None,
+        }
     }
 
     pub(crate) const fn earliest(&self) -> Option<Instant> {

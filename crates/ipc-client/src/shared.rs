@@ -147,13 +147,14 @@ impl Shared {
 
     /// How what is waited for under an id ended, once it has.
     pub(crate) fn poll_ended(&self, id: u64, waker: &Waker) -> Poll<Ended> {
-        self.with_core(|core| core.pending.take(id, waker))
+        let mut replaced = None;
+        self.with_core(|core| core.pending.take(id, waker, &mut replaced))
             .map_or(Poll::Pending, Poll::Ready)
     }
 
     /// Gives up what is waited for under an id.
     pub(crate) fn abandon(&self, id: u64, is_cancellable: bool) {
-        self.with_core(|core| core.abandon(id, is_cancellable));
+        drop(self.with_core(|core| core.abandon(id, is_cancellable)));
     }
 
     /// Adds an object before the server is asked for its name.
@@ -337,5 +338,66 @@ pub(crate) struct EndGuard(pub(crate) Arc<Shared>);
 impl Drop for EndGuard {
     fn drop(&mut self) {
         self.0.end(Some(DisconnectReason::TaskEnded));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::atomic::{AtomicUsize, Ordering},
+        task::Wake,
+        time::Duration,
+    };
+
+    use ipc_wire::Dialect;
+
+    use super::*;
+    use crate::Client;
+
+    fn shared() -> Arc<Shared> {
+        let target = Target::given("unix:/nowhere".parse().unwrap());
+        let greeting = Greeting {
+            place: 0,
+            dialect: Dialect::Lines,
+            client: None,
+            server: None,
+            message_bytes: usize::MAX,
+        };
+        Shared::new(target, Client::builder().config, greeting)
+    }
+
+    /// A waker whose end, as that of a task, may come back to the client.
+    struct Ending {
+        shared: Arc<Shared>,
+        n_ended: Arc<AtomicUsize>,
+    }
+
+    impl Wake for Ending {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    impl Drop for Ending {
+        fn drop(&mut self) {
+            assert!(self.shared.core.try_lock().is_ok(), "under the lock");
+            self.n_ended.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn wakers_end_outside_of_the_lock() {
+        let shared = shared();
+        let n_ended = Arc::new(AtomicUsize::new(0));
+        let waker = || {
+            Waker::from(Arc::new(Ending {
+                shared: Arc::clone(&shared),
+                n_ended: Arc::clone(&n_ended),
+            }))
+        };
+        let at = Instant::now() + Duration::from_secs(60);
+        let id = shared.set_alarm(at, &waker());
+        assert!(shared.poll_ended(id, &waker()).is_pending());
+        assert_eq!(n_ended.load(Ordering::Relaxed), 1, "another took its place");
+        shared.abandon(id, false);
+        assert_eq!(n_ended.load(Ordering::Relaxed), 2, "nobody waits any more");
     }
 }

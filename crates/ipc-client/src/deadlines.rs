@@ -38,6 +38,10 @@ struct Clients {
 /// The client's address: while a weak reference to it is kept, no other client is there.
 type Key = usize;
 
+fn key(client: &Weak<Shared>) -> Key {
+    client.as_ptr().addr()
+}
+
 /// Has the client looked at when this time has come, or before.
 pub(crate) fn watch(client: &Weak<Shared>, at: tokio::time::Instant) {
     let mut clients = DEADLINES.lock();
@@ -51,6 +55,17 @@ pub(crate) fn watch(client: &Weak<Shared>, at: tokio::time::Instant) {
     } else if is_soonest {
         DEADLINES.sooner.notify_one();
     }
+}
+
+/// The client is gone. Its place is not kept until its last deadline, which may be far away.
+pub(crate) fn forget(client: &Weak<Shared>) {
+    DEADLINES.lock().forget(client);
+}
+
+/// Whether the client is to be looked at.
+#[cfg(test)]
+pub(crate) fn is_watched(client: &Weak<Shared>) -> bool {
+    DEADLINES.lock().by_key.contains_key(&key(client))
 }
 
 impl Deadlines {
@@ -93,7 +108,7 @@ impl Deadlines {
 impl Clients {
     /// Notes a client, unless it is looked at before anyway; whether it is the first of all.
     fn note(&mut self, client: &Weak<Shared>, at: Instant) -> bool {
-        let key = client.as_ptr().addr();
+        let key = key(client);
         let known = self.by_key.get(&key).map(|(known, _)| *known);
         if known.is_some_and(|known| known <= at) {
             return false;
@@ -104,6 +119,13 @@ impl Clients {
         self.by_key.insert(key, (at, Weak::clone(client)));
         self.times.insert((at, key));
         self.times.first() == Some(&(at, key))
+    }
+
+    fn forget(&mut self, client: &Weak<Shared>) {
+        let key = key(client);
+        if let Some((at, _)) = self.by_key.remove(&key) {
+            self.times.remove(&(at, key));
+        }
     }
 
     fn take(&mut self, at: Instant, key: Key) -> Option<Weak<Shared>> {

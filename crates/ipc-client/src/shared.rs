@@ -331,6 +331,12 @@ impl Shared {
     }
 }
 
+impl Drop for Shared {
+    fn drop(&mut self) {
+        deadlines::forget(&self.this);
+    }
+}
+
 /// Sees to it that nobody waits for a task that is gone: whatever the task was doing when its
 /// runtime ended or it panicked, and even if it never ran.
 pub(crate) struct EndGuard(pub(crate) Arc<Shared>);
@@ -399,5 +405,16 @@ mod tests {
         assert_eq!(n_ended.load(Ordering::Relaxed), 1, "another took its place");
         shared.abandon(id, false);
         assert_eq!(n_ended.load(Ordering::Relaxed), 2, "nobody waits any more");
+    }
+
+    #[test]
+    fn a_client_that_is_gone_is_not_looked_after() {
+        let shared = shared();
+        let at = Instant::now() + Duration::from_secs(3600);
+        shared.set_alarm(at, Waker::noop());
+        let weak = Weak::clone(&shared.this);
+        assert!(deadlines::is_watched(&weak));
+        drop(shared);
+        assert!(!deadlines::is_watched(&weak));
     }
 }

@@ -6,7 +6,9 @@ use std::{
     thread::JoinHandle,
 };
 
-use crate::tool::{ipc, run};
+use serde_json::Value;
+
+use crate::tool::{ipc, run, run_with_input};
 
 /// Answers one connection as the seed server does: it knows the object `calc` and no other.
 fn start() -> (String, JoinHandle<()>) {
@@ -61,4 +63,32 @@ fn calls_work() {
             "{ended:?}"
         );
     }
+}
+
+/// It confirms no event, and each is written a moment after the one before: it takes longer to
+/// write these than a client waits for when it is closed.
+#[test]
+fn all_lines_are_written_before_the_sum_is_printed() {
+    const N_LINES: u64 = 2600;
+
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("tcp://{}", listener.local_addr().unwrap());
+    let serving = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut hello = [0; 4096];
+        assert_ne!(stream.read(&mut hello).unwrap(), 0);
+        stream
+            .write_all(b"{\"error\":\"Object not found\"}")
+            .unwrap();
+        let events = serde_json::Deserializer::from_reader(stream).into_iter::<Value>();
+        let numbers = events.map_while(|event| event.ok()?["result"].as_u64());
+        numbers.collect::<Vec<_>>()
+    });
+    let lines: String = (0..N_LINES).map(|n| format!("{n}\n")).collect();
+    let send = ipc(&["send", "e", "--lines", "--address", &address]);
+    let ended = run_with_input(send, &lines);
+    let received = serving.join().unwrap();
+    assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
+    assert_eq!(ended.stdout, "{\"sent\":2600,\"delivered\":null}\n");
+    assert_eq!(received, (0..N_LINES).collect::<Vec<_>>());
 }

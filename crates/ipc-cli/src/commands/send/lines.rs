@@ -201,7 +201,14 @@ impl<'a> Events<'a> {
         // It is sent when it is polled first, so the order of the lines is that of the events.
         let polled = poll_fn(|cx| Poll::Ready(Pin::new(&mut answer).poll(cx))).await;
         match polled {
-            Poll::Ready(answer) => self.confirmed(line, answer),
+            Poll::Ready(answer) => {
+                if self.client.is_seed() {
+                    // It confirms nothing, and what is queued when the client closes may be lost.
+                    let flushed = self.client.flush().await;
+                    flushed.with_context(|| format!("line {line}"))?;
+                }
+                self.confirmed(line, answer)
+            }
             Poll::Pending => {
                 self.n_bytes += n_bytes;
                 self.on_the_way.push_back(OnTheWay {

@@ -154,7 +154,7 @@ impl Client {
     }
 
     /// Waits until all these objects are registered. Await the result; without a
-    /// [`timeout`](WaitForObjects::timeout) it waits for ever.
+    /// [`timeout`](WaitForObjects::timeout) it waits indefinitely.
     pub fn wait_for_objects<N: Into<String>>(
         &self,
         names: impl IntoIterator<Item = N>,
@@ -264,9 +264,10 @@ impl Client {
     /// # Errors
     ///
     /// The client is closed all the same. [`RequestError::Unconfirmed`] when events that were sent
-    /// [without confirmation](Emit::unconfirmed) were perhaps lost and [`RequestError::Refused`]
-    /// when one was declined, as for `flush`; [`RequestError::Timeout`] when the client's task could not close the connection, because
-    /// its runtime stands still.
+    /// [without confirmation](Emit::unconfirmed) may have been lost and [`RequestError::Refused`]
+    /// when one was declined, as for `flush`; [`RequestError::Timeout`] when the connection could
+    /// not be closed in time, because the server takes nothing or the client's runtime stands
+    /// still.
     ///
     /// # Cancel safety
     ///

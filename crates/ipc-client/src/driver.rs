@@ -25,6 +25,10 @@ use crate::{
 /// has.
 pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// When the task gives up as well: later, for whoever waits for the end shall hear that it came too
+/// late.
+const GIVE_UP_AFTER: Duration = CLOSE_TIMEOUT.saturating_add(Duration::from_secs(1));
+
 /// What the task of a client has of one connection.
 struct Connection {
     incoming: MessageReader,
@@ -127,7 +131,7 @@ async fn run(
     halves.spawn(writer.run());
     let closing_in_vain = async {
         shared.closing().await;
-        tokio::time::sleep(CLOSE_TIMEOUT).await;
+        tokio::time::sleep(GIVE_UP_AFTER).await;
     };
     let reason = tokio::select! {
         reason = first_end(&mut halves) => reason,

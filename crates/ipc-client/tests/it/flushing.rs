@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use futures_util::future::poll_immediate;
-use ipc_client::{Client, Code, ConnectionState, DisconnectReason, Reconnect, RequestError};
+use ipc_client::{
+    CallError, Client, Code, ConnectionState, DisconnectReason, Reconnect, RequestError,
+};
 use serde_json::{Value, json};
 
 use crate::peer::{Peer, Server};
@@ -242,4 +244,23 @@ async fn the_servers_last_words_are_told_apart_from_its_no_to_an_event() {
     assert!(matches!(&reason, Some(DisconnectReason::Refused { code: said, .. }) if *said == code));
     let error = client.flush().await.unwrap_err();
     assert!(matches!(error, RequestError::Unconfirmed), "{error}");
+}
+
+#[tokio::test]
+async fn closing_says_when_the_server_has_not_taken_everything() {
+    // Whose timer is first must not matter, so it is tried more than once.
+    for _ in 0..8 {
+        let server = Server::bind().await;
+        let (client, _peer) = server.connected().await;
+        let large = "x".repeat(12 * 1024 * 1024);
+        let call = client.object("a").call::<i64>("b", &large).into_future();
+        let calling = tokio::spawn(call);
+        tokio::task::yield_now().await;
+        tokio::time::pause();
+        let error = client.close().await.unwrap_err();
+        assert!(matches!(error, RequestError::Timeout), "{error}");
+        let error = calling.await.unwrap().unwrap_err();
+        assert!(matches!(error, CallError::Disconnected), "{error}");
+        tokio::time::resume();
+    }
 }

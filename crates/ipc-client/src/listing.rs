@@ -9,8 +9,9 @@ use std::{
 };
 
 use futures_core::Stream;
+use ipc_wire::Whole;
 use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 use crate::{
     Client, ClientInfo, ObjectInfo, RawJson, RequestError, exchange::Exchange,
@@ -201,9 +202,13 @@ fn is_after(next: &Value, after: Option<&Value>) -> bool {
     match (next, after) {
         (Value::String(_) | Value::Number(_), None) => true,
         (Value::String(next), Some(Value::String(after))) => after < next,
-        (Value::Number(next), Some(Value::Number(after))) => after.as_u64() < next.as_u64(),
+        (Value::Number(next), Some(Value::Number(after))) => whole(after) < whole(next),
         _ => false,
     }
+}
+
+fn whole(number: &Number) -> Option<Whole> {
+    Whole::from_json(number.to_string().as_bytes())
 }
 
 impl<T: DeserializeOwned + Unpin> Stream for Listing<T> {

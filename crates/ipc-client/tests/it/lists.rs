@@ -88,3 +88,24 @@ async fn giving_up_on_an_entry_loses_nothing() {
     assert_eq!(objects.next().await.unwrap().unwrap().object, "a");
     assert!(objects.next().await.is_none());
 }
+
+#[tokio::test]
+async fn where_a_page_begins_may_be_a_whole_number_in_any_form() {
+    let server = Server::bind().await;
+    let (client, mut peer) = server.connected().await;
+    let answer = async {
+        for next in ["1e3", "2000.0", "3000", "null"] {
+            let call = peer.next().await;
+            let page = format!("{{\"clients\":[],\"next\":{next}}}");
+            let id = &call["id"];
+            peer.send_text(&format!("{{\"response\":{page},\"id\":{id}}}\n"))
+                .await;
+        }
+        std::future::pending().await
+    };
+    let clients = tokio::select! {
+        clients = client.clients() => clients,
+        () = answer => unreachable!("it goes on"),
+    };
+    assert_eq!(clients.unwrap(), []);
+}

@@ -228,9 +228,9 @@ pub enum RequestError {
         /// ([`message_bytes`](crate::Builder::message_bytes)).
         limit_bytes: usize,
     },
-    /// There was no connection, or its queue stayed full, until the time passed; nothing was
-    /// sent.
-    #[error("not sent: there was no connection to the server in time")]
+    /// The time passed while there was no connection, its queue was full, or the client's runtime
+    /// stood still; nothing was sent.
+    #[error("not sent: the server could not be written to in time")]
     NotSent,
     /// The client is closed, by its owner or for the reason that its
     /// [state](crate::ConnectionState::Closed) tells; nothing was sent.
@@ -313,9 +313,9 @@ pub enum CallError {
         /// ([`message_bytes`](crate::Builder::message_bytes)).
         limit_bytes: usize,
     },
-    /// There was no connection, or its queue stayed full, until the call's time passed; nothing
-    /// was sent.
-    #[error("not sent: there was no connection to the server in time")]
+    /// The time passed while there was no connection, its queue was full, or the client's runtime
+    /// stood still; nothing was sent.
+    #[error("not sent: the server could not be written to in time")]
     NotSent,
     /// The client is closed, by its owner or for the reason that its
     /// [state](crate::ConnectionState::Closed) tells; nothing was sent.

@@ -4,7 +4,6 @@ use std::{io, sync::Arc, time::Duration};
 
 use ipc_wire::Address;
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
     net::TcpStream,
     time::{Instant, timeout},
 };
@@ -13,7 +12,7 @@ use crate::{
     ConnectError, Reconnect,
     address::Target,
     builder::Config,
-    greeting::{Link, greet},
+    greeting::{Halves, Link, greet},
 };
 
 /// How often a Unix socket is tried whose queue of connections is full. Unlike with TCP, the
@@ -23,12 +22,6 @@ const FULL_QUEUE_PAUSE: Duration = Duration::from_millis(10);
 
 /// The longest pause while a server is waited for: somebody waits, and the time is short.
 const MAX_WAITING_PAUSE: Duration = Duration::from_secs(1);
-
-/// The two directions of a connection.
-pub(crate) type Halves = (
-    Box<dyn AsyncRead + Send + Unpin>,
-    Box<dyn AsyncWrite + Send + Unpin>,
-);
 
 /// Connects for the first time: waits for the server to come, as long as the configuration says.
 pub(crate) async fn connect_first(target: &Target, config: &Config) -> Result<Link, ConnectError> {

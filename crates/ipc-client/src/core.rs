@@ -1,7 +1,8 @@
 //! The state of a client, all of it behind one lock, and the rules that keep it whole.
 //!
-//! Nothing here waits, wakes or calls an application. What has to happen outside of the lock is
-//! noted in [`Effects`], which [`Shared`](crate::shared::Shared) carries out after unlocking.
+//! Nothing here waits or calls an application. What has to happen outside of the lock is noted in
+//! [`Effects`], which [`Shared`](crate::shared::Shared) carries out after unlocking. Only those who
+//! watch the state of a registration are woken under the lock, so that states keep their order.
 
 use std::{sync::Arc, task::Waker, time::Duration};
 

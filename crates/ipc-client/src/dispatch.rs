@@ -4,7 +4,7 @@
 use std::{mem, sync::Arc, task::Waker};
 
 use ipc_wire::{
-    Code, Dialect, Event, IPC_EVENT_PREFIX, Id, Message, Outcome, Payload, Reply, Text, Whole,
+    Code, Dialect, Event, IPC_EVENT_PREFIX, Id, Message, Outcome, Payload, Reply, Whole,
 };
 use serde::Deserialize;
 use tokio::time::Instant;
@@ -14,7 +14,7 @@ use crate::{
     core::Core,
     incoming::CallId,
     pending::{Answer, Ended, Failure, Origin},
-    reader::{MessageReader, ReadError},
+    reader::{MessageReader, ReadError, read_code},
     serving::give_way,
     shared::Shared,
 };
@@ -280,11 +280,6 @@ impl Dispatcher {
             (ReadError::Io(error), None) => DisconnectReason::Io(Arc::new(error)),
         }
     }
-}
-
-/// A code, where this version knows it.
-pub(crate) fn read_code(code: &Text<'_>) -> Option<Code> {
-    code.decode()?.parse().ok()
 }
 
 fn seed_origin(error: &Payload<'_>) -> Origin {

@@ -7,15 +7,13 @@ use ipc_wire::{
     Address, Call, Dialect, IPC_OBJECT, Id, Message, Outcome, PROTOCOL, Payload, Reply, Text, Whole,
 };
 use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
 use crate::{
     ConnectError, RawJson,
     builder::Config,
-    connect::Halves,
-    dispatch::read_code,
     outgoing::literal,
-    reader::{MessageReader, ReadError, is_closed},
+    reader::{MessageReader, ReadError, is_closed, read_code},
 };
 
 /// The longest answer to the greeting: many times what any server says there, and little enough
@@ -28,6 +26,12 @@ const ENVELOPE_BYTES: usize = 64 * 1024;
 
 /// The id of the greeting; requests count from 1.
 const HELLO_ID: u64 = 0;
+
+/// The two directions of a connection.
+pub(crate) type Halves = (
+    Box<dyn AsyncRead + Send + Unpin>,
+    Box<dyn AsyncWrite + Send + Unpin>,
+);
 
 /// A connection that was greeted.
 pub(crate) struct Link {

@@ -4,7 +4,7 @@
 
 use std::io;
 
-use ipc_wire::{DecodeLimits, Decoder, Fault, Message};
+use ipc_wire::{Code, DecodeLimits, Decoder, Fault, Message, Text};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// How much is read at a time. Larger messages arrive in several pieces.
@@ -90,6 +90,11 @@ fn decoder(message_bytes: usize) -> Decoder {
         message_bytes,
         ..DecodeLimits::default()
     })
+}
+
+/// A code, where this version knows it.
+pub(crate) fn read_code(code: &Text<'_>) -> Option<Code> {
+    code.decode()?.parse().ok()
 }
 
 /// Whether the system says so that the other side has closed the connection.

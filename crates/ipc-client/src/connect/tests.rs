@@ -279,7 +279,7 @@ async fn a_full_queue_of_connections_is_waited_for() {
 /// A writer to a peer that has closed.
 struct Closed;
 
-impl AsyncWrite for Closed {
+impl tokio::io::AsyncWrite for Closed {
     fn poll_write(
         self: std::pin::Pin<&mut Self>,
         _cx: &mut std::task::Context<'_>,

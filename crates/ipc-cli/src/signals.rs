@@ -99,7 +99,7 @@ mod imp {
         ///
         /// Not before what must not be left behind is gone: signals may come in pairs, as when a
         /// terminal is closed.
-        pub(crate) fn end_at_next(self) {
+        pub(crate) fn end_at_next(&self) {
             IS_ARMED.store(true, Ordering::SeqCst);
         }
 
@@ -186,7 +186,7 @@ mod imp {
         }
 
         /// Nothing more than what Ctrl-C does is known here.
-        pub(crate) const fn end_at_next(self) {}
+        pub(crate) const fn end_at_next(&self) {}
 
         /// Waits for Ctrl-C.
         pub(crate) async fn recv(&mut self) -> Interrupted {

@@ -72,9 +72,15 @@ pub(crate) async fn run(serve: Serve, global: &Global, output: &Output) -> anyho
     answer.stop();
     signals.end_at_next();
     // Calls that run end with the process, and their callers are told by the server.
-    drop(tokio::time::timeout(FAREWELL, registration.unregister()).await);
-    drop(tokio::time::timeout(FAREWELL, client.close()).await);
-    Err(interrupted.into())
+    let farewell = async {
+        drop(tokio::time::timeout(FAREWELL, registration.unregister()).await);
+        drop(tokio::time::timeout(FAREWELL, client.close()).await);
+    };
+    tokio::select! {
+        () = farewell => Err(interrupted.into()),
+        // One that came while the commands were being ended.
+        second = signals.recv() => Err(second.into()),
+    }
 }
 
 /// Ends the commands that run when `serve` ends for whatever reason.

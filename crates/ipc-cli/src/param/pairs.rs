@@ -14,8 +14,7 @@ use crate::exit::Usage;
 pub(super) fn read(words: &[String], fields: &[String]) -> Result<RawJson, Usage> {
     let mut object = Object::default();
     for word in words {
-        let pair = split(word).filter(|_| !looks_like_json(word));
-        let (key, value) = pair.ok_or_else(|| no_pair(word, words, fields))?;
+        let (key, value) = pair(word).ok_or_else(|| no_pair(word, words, fields))?;
         match key.strip_suffix(':').filter(|key| !key.is_empty()) {
             Some(key) => {
                 let name = format!("the value of '{}'", advice::shorten(key));
@@ -42,6 +41,14 @@ pub(super) fn read(words: &[String], fields: &[String]) -> Result<RawJson, Usage
 
 fn split(word: &str) -> Option<(&str, &str)> {
     word.split_once('=').filter(|(key, _)| !key.is_empty())
+}
+
+/// The key and the value of a word. A URL or a sentence with a `=` in it is not a pair.
+fn pair(word: &str) -> Option<(&str, &str)> {
+    let (key, value) = split(word).filter(|_| !looks_like_json(word))?;
+    let name = key.strip_suffix(':').unwrap_or(key);
+    let is_key = !name.contains(|c: char| c.is_whitespace() || matches!(c, ':' | '/' | '?' | '&'));
+    is_key.then_some((key, value))
 }
 
 #[derive(Default)]
@@ -73,7 +80,7 @@ impl<'a> Object<'a> {
 /// Says what is wrong with a word that is no pair.
 fn no_pair(word: &str, words: &[String], fields: &[String]) -> Usage {
     let is_source = |word: &String| word == "-" || word.starts_with('@');
-    let is_pair = |word: &String| split(word).is_some() && !looks_like_json(word);
+    let is_pair = |word: &String| pair(word).is_some();
     if let Some(source) = words.iter().find(|word| is_source(word)) {
         return Usage(format!(
             "'{}' must be the only value",

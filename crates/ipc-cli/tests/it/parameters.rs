@@ -24,6 +24,17 @@ fn pairs_become_an_object_of_json_values_and_strings() {
 }
 
 #[test]
+fn a_url_or_a_sentence_with_an_equals_sign_is_no_pair() {
+    let bus = Bus::start();
+    for text in ["http://x/?a=1", "total = 5", "/srv?a=1"] {
+        let ended = bus.run(&["call", "echo", "m", text]);
+        let message = format!("ipc: '{text}' is neither JSON nor key=value (as text, write -s ");
+        assert!(ended.stderr.starts_with(&message), "{}", ended.stderr);
+        assert_eq!(ended.code, 2);
+    }
+}
+
+#[test]
 fn numbers_below_zero_and_words_are_json() {
     let bus = Bus::start();
     let _echo = bus.serve("echo", &["--echo"]);

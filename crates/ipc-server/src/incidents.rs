@@ -38,8 +38,8 @@ impl Incident {
     const fn text(self) -> &'static str {
         match self {
             Self::ConnectionRefused => "connection refused",
-            Self::AcceptingRests => "accepting rests",
-            Self::AcceptingAgain => "accepting again",
+            Self::AcceptingRests => "not accepting connections for now",
+            Self::AcceptingAgain => "accepting connections again",
             Self::SlowConsumer => "closed: it does not read what it is sent",
             Self::NoMemory => "closed to free memory for messages",
             Self::NotWatched => "a connection cannot be watched",

@@ -56,7 +56,7 @@ pub(crate) struct Global {
     )]
     pub(crate) color: Color,
 
-    /// No notes on standard error, only errors
+    /// No notes on standard error, only errors and lost connections
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
 }

@@ -35,7 +35,11 @@ pub(crate) async fn run(list: List, global: &Global, output: &Output) -> anyhow:
         pages.print(rows, output)?;
     }
     if pages.is_empty() {
-        output.hint("no objects are registered");
+        let hint = list.client.map_or_else(
+            || "no objects are registered".to_owned(),
+            |client| format!("client {client} provides no object, or there is no such client"),
+        );
+        output.hint(&hint);
     }
     Ok(())
 }
